@@ -42,7 +42,7 @@ def adc(context: Context) -> Finding:
     except CloudError as error:
         diagnosis = diagnose_exception(error, "call", context.words)
         if error.kind == "no credentials" or diagnosis.id in SIGNED_OUT:
-            return failed(diagnosis.title, f"{diagnosis.cause} {diagnosis.evidence}", *diagnosis.remedies, link=ADC)
+            return failed(diagnosis.title, diagnosis.why, *diagnosis.remedies)
         raise
     if principal.name is None:
         why = f"The credentials from {principal.source} are valid. Google does not say whose they are."
@@ -80,10 +80,10 @@ def quota_project(context: Context) -> Finding:
     context.note("the quota project of the credentials", str(named))
     if not named:
         why = "Some APIs then count calls against a project of Google's where they are off, and report yours as off."
-        return warned("the credentials name no quota project", why, remedy, link=QUOTA_PROJECT)
+        return warned("the credentials name no quota project", why, remedy)
     if project and named.value != project:
         why = f"It is set by {named.source}. Each API has to be enabled there too."
-        return warned(f"calls count against {named.value}, not against {project}", why, remedy, link=QUOTA_PROJECT)
+        return warned(f"calls count against {named.value}, not against {project}", why, remedy)
     return passed(f"calls count against {named.value}")
 
 
@@ -94,7 +94,7 @@ def emulated_quota_project(context: Context) -> Finding:
     except CloudError as error:
         diagnosis = diagnose_exception(error, "call", context.words)
         if diagnosis.id == "quota-project-foreign":
-            return warned(diagnosis.title, f"{diagnosis.cause} {diagnosis.evidence}", *diagnosis.remedies, link=QUOTA_PROJECT)
+            return warned(diagnosis.title, diagnosis.why, *diagnosis.remedies)
     return not_applicable("the emulator needs no quota project")
 
 

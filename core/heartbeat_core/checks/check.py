@@ -10,11 +10,12 @@ from heartbeat_core.checks.result import Status, group_of
 from heartbeat_core.diagnosis.model import Remedy
 
 LIMIT_S = 10.0
+EXISTS = ("project.exists",)  # what most checks of the project need
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The outcome of a check: a status, a summary in a line, why, and what fixes it."""
+    """The outcome of a check: a status, a summary in a line, why, and what fixes it; ``link`` is a page, None for that of the check."""
 
     status: Status
     summary: str
@@ -49,12 +50,12 @@ def passed(summary: str, why: str = "") -> Finding:
     return Finding("pass", summary, why)
 
 
-def warned(summary: str, why: str = "", *remedies: Remedy, link: str | None = None) -> Finding:
-    return Finding("warn", summary, why, remedies, link)
+def warned(summary: str, why: str = "", *remedies: Remedy) -> Finding:
+    return Finding("warn", summary, why, remedies)
 
 
-def failed(summary: str, why: str = "", *remedies: Remedy, link: str | None = None) -> Finding:
-    return Finding("fail", summary, why, remedies, link)
+def failed(summary: str, why: str = "", *remedies: Remedy) -> Finding:
+    return Finding("fail", summary, why, remedies)
 
 
 def unknown(summary: str, why: str = "", *remedies: Remedy, link: str | None = None) -> Finding:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
-from heartbeat_core.checks.result import Evidence
-from heartbeat_core.cloud import tpu
-from heartbeat_core.cloud.auth import ENDPOINT_VARIABLE, Principal, check_endpoint
-from heartbeat_core.cloud.cancellation import Cancellation
+from heartbeat_core.cloud.auth import Principal, find_endpoint
+from heartbeat_core.cloud.cancellation import Cancellation, Deadline
 from heartbeat_core.cloud.gcloud_config import GcloudConfig, SourcedValue, read_gcloud
 from heartbeat_core.cloud.metadata import Metadata, on_google, read_metadata
-from heartbeat_core.cloud.session import ApiCall, CloudSession, Limits
+from heartbeat_core.cloud.session import CloudSession, Evidence, Limits, open_session
 from heartbeat_core.cloud.target import Target, choose_target
 from heartbeat_core.paths import expanded
 from heartbeat_core.settings import Settings
@@ -65,13 +65,11 @@ class SharedQueries:
         self.environment, self.cancellation, self.limit_s = environment, cancellation, limit_s
         self.lock = threading.Lock()
         self.answers: dict[str, Future[object]] = {}
-        self.calls: dict[str, list[ApiCall]] = {}
+        self.calls: dict[str, list[Evidence]] = {}
         self.opened: CloudSession | None = None
 
     def get(self, key: str, work: Callable[[], T]) -> T:
         """Run ``work`` once a round, in the first caller's thread; return its result, or raise its error, to every caller."""
-        from concurrent.futures import Future
-
         with self.lock:
             first = key not in self.answers
             future = self.answers.setdefault(key, Future())
@@ -102,11 +100,16 @@ class Context:
 
     def __init__(self, shared: SharedQueries, limit_s: float) -> None:
         self.shared, self.limit_s = shared, limit_s
+        self.began, self.deadline = time.monotonic(), Deadline(limit_s)
         self.environment = shared.environment
         self.cancellation = Cancellation()
         self.lock = threading.Lock()
         self.noted: list[Evidence] = []
         self.sessions: list[CloudSession] = []
+
+    @property
+    def took_s(self) -> float:
+        return time.monotonic() - self.began
 
     @property
     def target(self) -> Target:
@@ -141,7 +144,7 @@ class Context:
             return self.shared.get(key, fetch)
         finally:
             with self.lock:
-                self.noted += [evidence_of(call) for call in tuple(self.shared.calls.get(key, ()))]
+                self.noted += self.shared.calls.get(key, ())
 
     def fetch(self, query: Callable[..., T], *more: object) -> T:
         """Make a query about the project, with ``more`` arguments, once for all checks of this round; raise what it raises."""
@@ -158,7 +161,7 @@ class Context:
     def evidence(self) -> tuple[Evidence, ...]:
         """Return all evidence so far, in order of time."""
         with self.lock:
-            calls = [evidence_of(call) for session in self.sessions for call in tuple(session.calls)]
+            calls = [call for session in self.sessions for call in session.calls]
             return tuple(sorted([*self.noted, *calls], key=lambda evidence: evidence.at))
 
     @property
@@ -169,25 +172,6 @@ class Context:
         if key_file := self.environment.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
             known["credentials_file"] = key_file
         return known | ({"principal": principal.member} if principal and principal.member else {})
-
-
-def evidence_of(call: ApiCall) -> Evidence:
-    again = f" after {call.tries} tries" if call.tries > 1 else ""
-    asked = f"{call.method} {call.service} {call.path}"
-    return Evidence(asked, call.principal, call.outcome + again, call.at.isoformat(timespec="milliseconds"), 1e3 * call.seconds)
-
-
-# The roles of the handbook as permissions, so that inherited, custom and group grants count too.
-SERVICE_ACCOUNT_ADMIN = tuple(f"iam.serviceAccounts.{verb}" for verb in ("create", "delete", "setIamPolicy"))
-PROJECT_IAM_ADMIN = ("resourcemanager.projects.getIamPolicy", "resourcemanager.projects.setIamPolicy")
-TPU_ADMIN = tuple(f"tpu.nodes.{verb}" for verb in ("create", "delete", "update", "start", "stop"))
-PERMISSIONS = (*SERVICE_ACCOUNT_ADMIN, *PROJECT_IAM_ADMIN, *TPU_ADMIN)
-
-
-def fetch_nodes(context: Context) -> tpu.Nodes:
-    """Return every node and queued resource of the project, in all zones."""
-    nodes, queued = context.fetch(tpu.list_nodes), context.fetch(tpu.list_queued_resources)
-    return tpu.Nodes(nodes.nodes, queued.queued, tuple(dict.fromkeys((*nodes.unreachable, *queued.unreachable))))
 
 
 def detect_environment(
@@ -206,17 +190,11 @@ def detect_environment(
     """
     environ = os.environ if environ is None else environ
     settings = settings or Settings()
-    named = endpoint or environ.get(ENDPOINT_VARIABLE) or None
-    base = check_endpoint(named) if named else None
+    base = find_endpoint(endpoint, environ)
     gcloud = read_gcloud(environ)
     metadata = read_metadata(environ) if on_google(environ) else None
     target = choose_target(flags or {}, environ=environ, gcloud=gcloud, settings=settings, metadata=metadata, login_project=project)
-
-    def open_() -> CloudSession:
-        from heartbeat_core.cloud.session import open_session  # here: checks of this machine need none of it
-
-        return open_session(endpoint=base, environ=environ, limits=limits)
-
+    open_ = partial(open_session, endpoint=base, environ=environ, limits=limits)
     return CheckEnvironment(target, open_, gcloud, metadata, base, environ, xla_python=xla_python(settings))
 
 

@@ -20,12 +20,11 @@ from heartbeat_core.benchmark.tpu_chips import (
 )
 from heartbeat_core.checks.check import Check, Finding, failed, not_applicable, passed, unknown, warned
 from heartbeat_core.checks.context import Context
-from heartbeat_core.cloud.accelerators import find_accelerator, runtime_fits
+from heartbeat_core.cloud.accelerators import FAMILIES, RUNTIMES_SOURCE, find_accelerator, runtime_fits
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.model import Remedy
 
 INSTALL_GCLOUD = "https://docs.cloud.google.com/sdk/docs/install"
-RUNTIMES = "https://docs.cloud.google.com/tpu/docs/runtimes"
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 NOT_ON_A_TPU_VM = "not on a TPU VM"
 LONGEST_VERSION = 100
@@ -152,7 +151,7 @@ def libtpu(context: Context) -> Finding:
 def openblas(context: Context) -> Finding:
     if not on_tpu_vm(context):
         return not_applicable(NOT_ON_A_TPU_VM)
-    found = next(iter(find_library(context, OPENBLAS)), None)
+    found = next(find_library(context, OPENBLAS), None)
     context.note(f"{OPENBLAS} where the loader looks", str(found) if found else "not found")
     if found:
         return passed(f"OpenBLAS, {found}")
@@ -161,9 +160,8 @@ def openblas(context: Context) -> Finding:
 
 def find_library(context: Context, name: str) -> Iterator[Path]:
     """Find a shared library in the loader's folders and those of LD_LIBRARY_PATH."""
-    set_by_hand = (folder for folder in context.environment.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep) if folder)
-    for folder in (Path(each) for each in set_by_hand):
-        yield from (folder / name,) if (folder / name).exists() else ()
+    set_by_hand = filter(None, context.environment.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep))
+    yield from (path for each in set_by_hand if (path := Path(each, name)).exists())
     for each in LIBRARY_FOLDERS:
         folder = context.environment.root / each
         yield from folder.glob(name)
@@ -204,9 +202,9 @@ def chip_driver(context: Context) -> Finding:
     again = (do.delete_vm(words), do.create_vm(words, "Create it again with the matching runtime."))
     if not devices:
         why = "Most likely the TPU VM was created with a runtime for other chips: it becomes READY without a driver for its own."
-        return failed("the chips have no driver", why, *again, link=RUNTIMES)
+        return failed("the chips have no driver", why, *again)
     if kind and runtime and runtime_fits(kind, runtime) is False:
-        return failed(f"the runtime {runtime} is not for {kind.type}", f"{kind.family.runtime} is.", *again, link=RUNTIMES)
+        return failed(f"the runtime {runtime} is not for {kind.type}", f"{kind.family.runtime} is.", *again)
     closed = [str(device) for device in devices if not os.access(device, os.R_OK | os.W_OK)]
     if closed:
         return failed(f"{', '.join(closed)} cannot be opened", "Its file permissions do not allow it.", Remedy("Run as root, with sudo."))
@@ -215,8 +213,7 @@ def chip_driver(context: Context) -> Finding:
 
 def fitting_runtime(found: Iterable[PciTpu]) -> str | None:
     name = next((tpu.chip.name for tpu in found if tpu.chip), None)
-    kind = find_accelerator(f"{name}-8") if name else None
-    return kind.family.runtime if kind else None
+    return next((family.runtime for family in FAMILIES if family.name == name), None)
 
 
 def chip_free(context: Context) -> Finding:
@@ -267,7 +264,7 @@ CHECKS = (
     Check("host.libtpu", "libtpu installed", "Is libtpu installed?", libtpu),
     Check("host.openblas", "OpenBLAS installed", "Is OpenBLAS installed?", openblas),
     Check("host.chips", "TPU chips", "Are there TPU chips in this machine?", chips),
-    Check("host.chip-driver", "TPU driver", "Do the chips have a matching driver?", chip_driver, link=RUNTIMES),
+    Check("host.chip-driver", "TPU driver", "Do the chips have a matching driver?", chip_driver, link=RUNTIMES_SOURCE),
     Check("host.chip-free", "TPU not in use", "Is the TPU free?", chip_free),
     Check("host.scopes", "Access scopes", "Do this VM's access scopes cover Google Cloud?", scopes),
 )

@@ -8,14 +8,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
 
-from heartbeat_core.checks.check import Check, Finding, failed, passed, unknown, warned
-from heartbeat_core.checks.context import PERMISSIONS, PROJECT_IAM_ADMIN, SERVICE_ACCOUNT_ADMIN, TPU_ADMIN, Blocked, Context
+from heartbeat_core.checks.check import EXISTS, Check, Finding, failed, passed, unknown, warned
+from heartbeat_core.checks.context import Blocked, Context
 from heartbeat_core.cloud import iam, projects
-from heartbeat_core.cloud.errors import CloudError
-from heartbeat_core.cloud.projects import Condition, IamPolicy
+from heartbeat_core.cloud.errors import CloudError, unless_missing
+from heartbeat_core.cloud.projects import Condition, IamBinding
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.model import Remedy
 
+# The roles of the handbook as permissions, so that inherited, custom and group grants count too.
+SERVICE_ACCOUNT_ADMIN = tuple(f"iam.serviceAccounts.{verb}" for verb in ("create", "delete", "setIamPolicy"))
+PROJECT_IAM_ADMIN = ("resourcemanager.projects.getIamPolicy", "resourcemanager.projects.setIamPolicy")
+TPU_ADMIN = tuple(f"tpu.nodes.{verb}" for verb in ("create", "delete", "update", "start", "stop"))
+PERMISSIONS = (*SERVICE_ACCOUNT_ADMIN, *PROJECT_IAM_ADMIN, *TPU_ADMIN)
 EXPIRY = re.compile(r"""\s*request\.time\s*<=?\s*timestamp\(\s*["']([^"']+)["']\s*\)\s*""")
 MANY = ("group:", "domain:", "principalSet:", "allUsers", "allAuthenticatedUsers", "projectOwner:", "projectEditor:")
 
@@ -29,7 +34,7 @@ class Grant:
 
 
 def find_grant(
-    policy: IamPolicy,
+    policy: Iterable[IamBinding],
     member: str,
     permission: str,
     includes: Callable[[str], frozenset[str] | None],
@@ -44,8 +49,8 @@ def find_grant(
     now = now or datetime.now(timezone.utc)
     reasons: list[str] = []
     uncertain = False
-    for binding in policy.bindings:
-        by_name = member.casefold() in {known.casefold() for known in binding.members}
+    for binding in policy:
+        by_name = binding.names(member)
         if not by_name and not any(who.startswith(MANY) for who in binding.members):
             continue
         permissions = includes(binding.role)
@@ -92,7 +97,6 @@ USES = {"tpu.nodes.get": ("TPUs", "roles/tpu.viewer"), "storage.objects.get": ("
 
 
 def tested_account(context: Context) -> str:
-    """Return the name of the account whose permissions are tested."""
     principal = context.session.principal
     return f"this VM's service account {principal.name}" if principal.sort == "metadata server" else str(principal)
 
@@ -117,7 +121,7 @@ def service_agent(context: Context) -> Finding:
     policy = context.fetch(projects.get_policy)
     agents = iam.service_agents(project.number)
     for email, role in agents:
-        if any(binding.condition is None for binding in policy.holds(f"serviceAccount:{email}", role)):
+        if any(each.role == role and each.names(f"serviceAccount:{email}") and each.condition is None for each in policy):
             return passed(email)
     why = (
         f"Neither {agents[0][0]} nor {agents[1][0]} holds its role in the project. That does not prove that it is missing: "
@@ -126,7 +130,7 @@ def service_agent(context: Context) -> Finding:
     email, role = agents[1]
     grant = do.grant_role({**context.words, "principal": f"serviceAccount:{email}", "role": role})
     grant = replace(grant, text="Then grant the agent its role.")
-    return unknown("not seen; the first TPU VM makes it", why, do.create_service_agent(context.words), grant, link=AGENTS)
+    return unknown("not seen; the first TPU VM makes it", why, do.create_service_agent(context.words), grant)
 
 
 def vm_account(context: Context) -> str:
@@ -149,16 +153,12 @@ def tpu_service_account(context: Context) -> Finding:
     email, chosen = vm_account(context), context.target.service_account
     words = context.words
     choose = replace(do.list_service_accounts(words), text="Choose one, with --service-account or cloud.service_account in the settings.")
-    try:
-        disabled = iam.is_disabled(context.session, account_project(context, email), email)
-    except CloudError as error:
-        if error.status != 404:
-            raise
+    disabled = unless_missing(iam.is_disabled, context.session, account_project(context, email), email)
+    if disabled is None:
         if chosen:
             return failed(f"{email} does not exist", f"It is set by {chosen.source}.", do.create_service_account(words), choose)
-        api = context.fetch(projects.get_apis).get("compute.googleapis.com")
-        if api is not None and api.enabled is False:
-            raise Blocked("api.compute", "the default service account appears with Compute Engine") from error
+        if context.fetch(projects.get_apis).get("compute.googleapis.com") == "DISABLED":
+            raise Blocked("api.compute", "the default service account appears with Compute Engine")
         why = "No service account is chosen, so the TPU VM would run as Compute Engine's default account, which was deleted."
         return failed(f"{email} does not exist", why, choose)
     if disabled:
@@ -191,32 +191,28 @@ def tpu_service_account_roles(context: Context) -> Finding:
     remedies = [do.grant_role({**words, "role": USES[use][1]}) for use in missing]
     what = " and ".join(USES[use][0] for use in missing)
     if any(grants[use].holds is None for use in missing):
-        return unknown(f"could not tell whether {email} may use {what}", why, *remedies, link=ROLES)
+        return unknown(f"could not tell whether {email} may use {what}", why, *remedies)
     if missing:
-        return warned(f"{email} may not use {what}", f"{why} Programs on the TPU VM act as it. {HANDBOOK}", *remedies, link=ROLES)
+        return warned(f"{email} may not use {what}", f"{why} Programs on the TPU VM act as it. {HANDBOOK}", *remedies)
     if why:
-        return warned(f"{email} may use both until its grants expire", why, link=ROLES)
+        return warned(f"{email} may use both until its grants expire", why)
     return passed(f"{email} may read TPUs and buckets")
 
 
 def act_as(context: Context) -> Finding:
     email = vm_account(context)
-    try:
-        allowed = iam.may_act_as(context.session, account_project(context, email), email)
-    except CloudError as error:
-        if error.status != 404:
-            raise
-        raise Blocked("iam.tpu-service-account", f"{email} does not exist") from error
+    allowed = unless_missing(iam.may_act_as, context.session, account_project(context, email), email)
+    if allowed is None:
+        raise Blocked("iam.tpu-service-account", f"{email} does not exist")
     if allowed:
         return passed(f"{tested_account(context)} may act as {email}")
     why = (
         f"{tested_account(context)} lacks {iam.ACT_AS} on it, which creating a TPU VM with it needs. "
         "The handbook's three roles do not include it."
     )
-    return failed(f"you may not act as {email}", why, do.grant_act_as({**context.words, "service_account": email}), link=ACT_AS)
+    return failed(f"you may not act as {email}", why, do.grant_act_as({**context.words, "service_account": email}))
 
 
-EXISTS = ("project.exists",)
 SEE_POLICY = "resourcemanager.projects.getIamPolicy"
 CHECKS = (
     Check(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import ipaddress
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from functools import partial
 
-from heartbeat_core.checks.check import Check, Finding, failed, not_applicable, passed, unknown, warned
+from heartbeat_core.checks.check import EXISTS, Check, Finding, failed, not_applicable, passed, unknown, warned
 from heartbeat_core.checks.context import DENIED, Context
 from heartbeat_core.cloud import compute, projects
 from heartbeat_core.cloud.compute import FirewallRule
-from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.errors import CloudError, unless_missing
 from heartbeat_core.cloud.projects import OrganizationPolicy
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
@@ -27,20 +26,18 @@ POLICIES = "https://docs.cloud.google.com/resource-manager/docs/organization-pol
 
 
 def network(context: Context) -> Finding:
-    chosen, region = context.target.network, context.target.region
+    chosen, region, words = context.target.network, context.target.region, context.words
     name = chosen.value or "default"
-    try:
-        found = compute.get_network_regions(context.session, context.project, name)
-    except CloudError as error:
-        if error.status != 404:
-            raise
+    found = unless_missing(compute.get_network_regions, context.session, context.project, name)
+    if found is None:
         why = f"A TPU VM joins the network {name}, set by {chosen.source}. Without it the VM cannot be created."
-        return failed(f"there is no network {name}", why, *do.create_network(context.words, name), link=NETWORKS)
+        rule = do.allow_ssh(words, str(IAP), "allow-ssh-from-iap", "Then allow ssh through IAP's tunnel.")
+        return failed(f"there is no network {name}", why, do.create_network(words), rule)
     if not region:
         return unknown("could not tell: no zone is chosen, or its name contains no region")
     if region not in found:
         why = f"The network {name} has subnets in {', '.join(sorted(found)) or 'no region'} only."
-        return failed(f"{name} has no subnet in {region}", why, do.create_subnet(context.words, name), link=NETWORKS)
+        return failed(f"{name} has no subnet in {region}", why, do.create_subnet(words))
     subnet = context.target.subnetwork.value
     return passed(f"{name}, with a subnet in {region}") if not subnet else subnetwork(context, name, region, subnet)
 
@@ -50,18 +47,13 @@ def subnetwork(context: Context, network: str, region: str, name: str) -> Findin
     why = f"A TPU VM joins the subnetwork {name}, set by {context.target.subnetwork.source}, of the network {network}."
     elsewhere = re.search(r"regions/([^/]+)/", name)
     if elsewhere and elsewhere[1] != region:
-        return failed(f"{name} is in {elsewhere[1]}", f"{why} The zone is in {region}.", do.list_subnets(context.words), link=NETWORKS)
-    try:
-        of = compute.network_of_subnet(context.session, context.project, region, name)
-    except CloudError as error:
-        if error.status != 404:
-            raise
-        return failed(f"there is no subnetwork {name} in {region}", why, do.list_subnets(context.words), link=NETWORKS)
+        return failed(f"{name} is in {elsewhere[1]}", f"{why} The zone is in {region}.", do.list_subnets(context.words))
+    of = unless_missing(compute.network_of_subnet, context.session, context.project, region, name)
+    if of is None:
+        return failed(f"there is no subnetwork {name} in {region}", why, do.list_subnets(context.words))
     if of != compute.network_path(context.project, network):
         path = of[1] if of[0] == context.project else f"projects/{of[0]}/global/networks/{of[1]}"
-        return failed(
-            f"{name} is a subnetwork of the network {path}", f"{why} Give --network {path}.", do.list_subnets(context.words), link=NETWORKS
-        )
+        return failed(f"{name} is a subnetwork of the network {path}", f"{why} Give --network {path}.", do.list_subnets(context.words))
     return passed(f"{network}, with the subnetwork {name} in {region}")
 
 
@@ -73,24 +65,24 @@ def ssh(context: Context) -> Finding:
     rules = [rule for rule in rules if not rule.targets or account in rule.targets]
     note = "Firewall policies of the organization are not read."
     tunnel = let_in(rules, IAP)
-    iap_rule = do.allow_ssh(context.words, name, str(IAP), "allow-ssh-from-iap", "Allow ssh through IAP's tunnel.")
+    iap_rule = do.allow_ssh(context.words, str(IAP), "allow-ssh-from-iap", "Allow ssh through IAP's tunnel.")
     if not context.target.external:
         if tunnel:
             return passed(f"{tunnel.name} lets IAP's tunnel in", note)
         why = f"A TPU VM without an external address is reached through IAP's tunnel, from {IAP}. {note}"
-        return failed("no rule lets IAP's tunnel in", why, iap_rule, link=FIREWALLS)
+        return failed("no rule lets IAP's tunnel in", why, iap_rule)
     if rule := let_in(rules, ANYWHERE):
         return passed(f"{rule.name} lets tcp:22 in from anywhere", note)
-    own = do.allow_ssh(context.words, name, "<SOURCE_RANGE>", "allow-ssh", "Allow ssh from your own address, such as 203.0.113.7/32.")
+    own = do.allow_ssh(context.words, "<SOURCE_RANGE>", "allow-ssh", "Allow ssh from your own address, such as 203.0.113.7/32.")
     if tunnel:
         why = "gcloud reaches the TPU VM with --tunnel-through-iap, heartbeat-tui with --way iap."
-        return warned(f"only IAP's tunnel may use ssh ({tunnel.name})", why, own, link=FIREWALLS)
+        return warned(f"only IAP's tunnel may use ssh ({tunnel.name})", why, own)
     sources = {source: ipaddress.ip_network(source, strict=False) for rule in rules if rule.allows for source in rule.ranges}
     if some := [source for source, network in sources.items() if not network.is_private and let_in(rules, network)]:
         why = f"Whether your own address is among these is not known here. {note}"
-        return unknown(f"could not tell: ssh is allowed from {', '.join(some)} only", why, own, iap_rule, link=FIREWALLS)
+        return unknown(f"could not tell: ssh is allowed from {', '.join(some)} only", why, own, iap_rule)
     why = f"No rule of the network {name} that applies to the TPU VM lets tcp:22 in. {note}"
-    return failed("the firewall lets no ssh in", why, own, iap_rule, link=FIREWALLS)
+    return failed("the firewall lets no ssh in", why, own, iap_rule)
 
 
 def let_in(rules: Iterable[FirewallRule], source: ipaddress.IPv4Network | ipaddress.IPv6Network) -> FirewallRule | None:
@@ -115,46 +107,36 @@ def internet(context: Context) -> Finding:
     if compute.has_nat(context.session, context.project, region, name):
         return passed(f"Cloud NAT in {region}")
     why = "Without an external address and without Cloud NAT it cannot download packages from PyPI or Ubuntu."
-    return warned("the TPU VM will not reach the internet", why, *do.create_nat(context.words, name), link=NAT)
+    return warned("the TPU VM will not reach the internet", why, do.create_router(context.words), do.create_nat(context.words))
 
 
 # -- the organization's policies
 
 
-@dataclass(frozen=True)
-class Constraint:
-    """One constraint of Organization Policy: ``restricted`` returns the finding where it holds."""
-
-    id: str
-    name: str
-    title: str
-    question: str
-    restricted: Callable[[Context, OrganizationPolicy], Finding]
-
-
-def policy(context: Context, constraint: Constraint) -> Finding:
+def policy(context: Context, constraint: str, restricted: Callable[[Context, OrganizationPolicy], Finding]) -> Finding:
+    """Read one constraint of Organization Policy; ``restricted`` returns the finding where it holds."""
     if context.fetch(projects.get_project).parent is None:
         return passed("the project is in no organization")
-    describe = ("gcloud", "org-policies", "describe", constraint.name, "--effective", f"--project={context.project}")
+    describe = ("gcloud", "org-policies", "describe", constraint, "--effective", f"--project={context.project}")
     ask = Remedy("Ask an administrator of the organization (roles/orgpolicy.policyViewer), who can run this.", describe)
     try:
-        found = projects.get_organization_policy(context.session, context.project, constraint.name)
+        found = projects.get_organization_policy(context.session, context.project, constraint)
     except CloudError as error:
         if diagnose_exception(error, "call", context.words).id in DENIED:
-            return unknown("could not tell: you may not see the organization's policies", error.message, ask, link=POLICIES)
+            return unknown("could not tell: you may not see the organization's policies", error.message, ask)
         raise
     if found.restricts is None:
-        return unknown(f"could not tell: {constraint.name} depends on a condition", "", ask, link=POLICIES)
+        return unknown(f"could not tell: {constraint} depends on a condition", "", ask)
     if found.restricts:
-        return constraint.restricted(context, found)
-    service = constraint.name.partition(".")[0]
-    return passed(f"{constraint.name} does not restrict the project", f"Managed constraints ({service}.managed.*) are not read.")
+        return restricted(context, found)
+    service = constraint.partition(".")[0]
+    return passed(f"{constraint} does not restrict the project", f"Managed constraints ({service}.managed.*) are not read.")
 
 
 def shielded(context: Context, found: OrganizationPolicy) -> Finding:
     del found
     create = do.create_vm(context.words, "Create the TPU VM with secure boot.", "--shielded-secure-boot")
-    return failed("only shielded VMs are allowed", "A TPU VM without secure boot is refused.", create, link=POLICIES)
+    return failed("only shielded VMs are allowed", "A TPU VM without secure boot is refused.", create)
 
 
 def external_address(context: Context, found: OrganizationPolicy) -> Finding:
@@ -162,7 +144,7 @@ def external_address(context: Context, found: OrganizationPolicy) -> Finding:
         return passed("external addresses are restricted, and the TPU VM has none")
     why = f"Only these VMs may have one: {', '.join(found.allowed)}." if found.allowed else "No VM may have one."
     create = do.create_vm(context.words, "Create the TPU VM without an external address.", "--internal-ips")
-    return failed("external addresses are forbidden", why, create, link=POLICIES)
+    return failed("external addresses are forbidden", why, create)
 
 
 def members(context: Context, found: OrganizationPolicy) -> Finding:
@@ -176,19 +158,6 @@ def account_creation(context: Context, found: OrganizationPolicy) -> Finding:
     return warned("service accounts may not be created", why, do.list_service_accounts(context.words))
 
 
-CONSTRAINTS = (
-    Constraint("shielded-vm", "compute.requireShieldedVm", "Shielded VMs", "May a TPU VM be created without secure boot?", shielded),
-    Constraint(
-        "external-ip", "compute.vmExternalIpAccess", "External address allowed", "May the TPU VM have an external address?",
-        external_address,
-    ),
-    Constraint("members", "iam.allowedPolicyMemberDomains", "Allowed members", "May roles be granted to any member?", members),
-    Constraint(
-        "service-accounts", "iam.disableServiceAccountCreation", "Service account creation", "May service accounts be created?",
-        account_creation,
-    ),
-)  # fmt: skip
-EXISTS = ("project.exists",)
 CHECKS = (
     Check(
         "network.default", "Network", "Is there the network that the TPU VM joins?", network, EXISTS, "compute.networks.get",
@@ -202,11 +171,22 @@ CHECKS = (
         "network.external-ip", "Internet access", "Does the TPU VM reach the internet?", internet, ("network.default",),
         "compute.routers.list", link=NAT,
     ),
-    *(
-        Check(
-            f"policy.{each.id}", each.title, each.question, functools.partial(policy, constraint=each), EXISTS, "orgpolicy.policy.get",
-            link=POLICIES,
-        )
-        for each in CONSTRAINTS
+    Check(
+        "policy.shielded-vm", "Shielded VMs", "May a TPU VM be created without secure boot?",
+        partial(policy, constraint="compute.requireShieldedVm", restricted=shielded), EXISTS, "orgpolicy.policy.get", link=POLICIES,
+    ),
+    Check(
+        "policy.external-ip", "External address allowed", "May the TPU VM have an external address?",
+        partial(policy, constraint="compute.vmExternalIpAccess", restricted=external_address), EXISTS, "orgpolicy.policy.get",
+        link=POLICIES,
+    ),
+    Check(
+        "policy.members", "Allowed members", "May roles be granted to any member?",
+        partial(policy, constraint="iam.allowedPolicyMemberDomains", restricted=members), EXISTS, "orgpolicy.policy.get", link=POLICIES,
+    ),
+    Check(
+        "policy.service-accounts", "Service account creation", "May service accounts be created?",
+        partial(policy, constraint="iam.disableServiceAccountCreation", restricted=account_creation), EXISTS, "orgpolicy.policy.get",
+        link=POLICIES,
     ),
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from heartbeat_core.checks.check import Check, Finding, failed, passed, unknown, warned
+from heartbeat_core.checks.check import EXISTS, Check, Finding, failed, passed, unknown, warned
 from heartbeat_core.checks.context import Context
 from heartbeat_core.cloud import projects
 from heartbeat_core.cloud.errors import CloudError
@@ -38,7 +38,7 @@ def exists(context: Context) -> Finding:
     except CloudError as error:
         diagnosis = diagnose_exception(error, "call", words)
         if diagnosis.id == "project-suspended":
-            return failed(diagnosis.title, f"{diagnosis.cause} {diagnosis.evidence}", *diagnosis.remedies, do.suspended_page(words))
+            return failed(diagnosis.title, diagnosis.why, *diagnosis.remedies, do.suspended_page(words))
         if error.kind == "refused" and diagnosis.id in OUT_OF_REACH:
             why = f"Google gives the same answer for a missing project and for one you cannot see. It is set by {chosen.source}."
             fixes = (do.list_projects(words), do.list_accounts(words), do.create_project(words))
@@ -78,16 +78,15 @@ def api(context: Context, name: str) -> Finding:
     service = f"{name}.googleapis.com"
     words = {**context.words, "service": service}
     try:
-        found = context.fetch(projects.get_apis).get(service)
+        state = context.fetch(projects.get_apis).get(service)
     except CloudError as error:
         diagnosis = diagnose_exception(error, "call", words)
         if name == "serviceusage" and diagnosis.id == "api-disabled":
             return off(name, diagnosis.evidence, words)
         raise
-    if found is None or found.enabled is None:
-        state = found.state if found else None
-        return unknown(f"{service} is in an unknown state: {state or 'none'}")
-    return passed(f"{service} is on") if found.enabled else off(name, "", words)
+    if state == "DISABLED":
+        return off(name, "", words)
+    return passed(f"{service} is on") if state == "ENABLED" else unknown(f"{service} is in an unknown state: {state or 'none'}")
 
 
 def off(name: str, why: str, words: dict[str, str]) -> Finding:
@@ -103,7 +102,7 @@ CHECKS = (
         "resourcemanager.projects.get",
     ),
     Check(
-        "project.billing", "Billing enabled", "Is billing enabled for the project?", billing, ("project.exists",),
+        "project.billing", "Billing enabled", "Is billing enabled for the project?", billing, EXISTS,
         "resourcemanager.projects.get", link=BILLING,
     ),
     *(

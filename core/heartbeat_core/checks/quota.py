@@ -6,15 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from heartbeat_core.checks.check import Check, Finding, failed, not_applicable, passed, unknown, warned
-from heartbeat_core.checks.context import Context, fetch_nodes
+from heartbeat_core.checks.check import EXISTS, Check, Finding, failed, not_applicable, passed, unknown, warned
+from heartbeat_core.checks.context import Context
 from heartbeat_core.cloud import quotas
 from heartbeat_core.cloud.accelerators import BOOT_DISK_GB, FAMILIES, PREEMPTIBLE, Accelerator, Family, Provisioning, Scope
 from heartbeat_core.cloud.compute import get_region_quotas
 from heartbeat_core.cloud.errors import CloudError
-from heartbeat_core.cloud.json_fields import last
 from heartbeat_core.cloud.quotas import Limit, Quota
-from heartbeat_core.cloud.tpu import QuotaUsage, held
+from heartbeat_core.cloud.tpu import Nodes, QuotaUsage, held, list_nodes, list_queued_resources
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.model import Remedy
 
@@ -115,26 +114,25 @@ def compare(context: Context, scope: Scope, place: str | None) -> Finding:
     quota = quotas.get_quota(context.session, context.project, need.service, need.quota_id)
     if quota is None:
         why = f"Cloud Quotas has no {quota_id} of {need.service}. Usage may still be allowed."
-        return unknown(f"could not tell: unknown quota {quota_id}", why, do.quota_page(context.words), link=LINK)
+        return unknown(f"could not tell: unknown quota {quota_id}", why, do.quota_page(context.words))
     limit = quota.limit(place)
     if limit.kind == "limited" and not limit.covers(need.amount):
-        return too_little(context, need, quota, limit, 0, None)  # usage does not matter
+        return too_little(context, need, quota, limit, None)  # usage does not matter
     if limit.kind == "unlimited":
         return passed(f"unlimited, {need.amount} {need.what} needed", CAPACITY)
     if limit.kind != "limited":
         why = f"{quota_id} is {limit.kind} for {place}, which is not 0."
-        return unknown(f"could not tell: the limit is {limit.kind}", why, do.quota_page(context.words), link=LINK)
-    everything = fetch_nodes(context)
-    unreachable = tuple(zone for zone in map(last, everything.unreachable) if place in (zone, zone.rpartition("-")[0]))
-    use = held(replace(everything, unreachable=unreachable), kind, model, scope, place)
-    return with_usage(context, need, quota, limit, use)
+        return unknown(f"could not tell: the limit is {limit.kind}", why, do.quota_page(context.words))
+    nodes, queued = context.fetch(list_nodes), context.fetch(list_queued_resources)
+    everything = Nodes(nodes.nodes, queued.queued, tuple(dict.fromkeys((*nodes.unreachable, *queued.unreachable))))
+    return with_usage(context, need, quota, limit, held(everything, kind, model, scope, place))
 
 
 def reserved(context: Context, kind: Accelerator) -> Finding:
     command = ("gcloud", "compute", "reservations", "list", f"--project={context.project}")
     why = "A TPU VM of a reservation is limited by the reservation. What is left of it cannot be read here."
     remedy = Remedy("List the reservations of the project.", command)
-    return unknown(f"could not tell: is there a reservation for {kind.type}?", why, remedy, link=LINK)
+    return unknown(f"could not tell: is there a reservation for {kind.type}?", why, remedy)
 
 
 def units(family: Family, number: int) -> str:
@@ -145,41 +143,36 @@ def units(family: Family, number: int) -> str:
 def with_usage(context: Context, need: Need, quota: Quota, limit: Limit, use: QuotaUsage) -> Finding:
     """Return the finding for a limit that is high enough, with its usage."""
     if not limit.covers(need.amount, use.sure):
-        return too_little(context, need, quota, limit, use.sure, use)
+        return too_little(context, need, quota, limit, use)
     known = f"at least {use.sure}" if use.doubts else f"{use.sure} to {use.sure + use.maybe}" if use.maybe else f"{use.sure}"
     line = f"limit {limit}, {known} used, {need.amount} {need.what} needed"
     if use.doubts:
-        return unknown(f"could not tell the whole usage: {line}", f"{'; '.join(use.doubts)}.", do.quota_page(context.words), link=LINK)
+        return unknown(f"could not tell the whole usage: {line}", f"{'; '.join(use.doubts)}.", do.quota_page(context.words))
     if not limit.covers(need.amount, use.sure + use.maybe):
         why = f"Used by {', '.join(use.by)}. Of these, what is stopped, queued or reserved may use up to {use.maybe} more."
-        return unknown(f"could not tell: {line}", why, do.quota_page(context.words), link=LINK)
-    return passed(line, " ".join(part for part in (f"Used by {', '.join(use.by)}." if use.by else "", CAPACITY) if part))
+        return unknown(f"could not tell: {line}", why, do.quota_page(context.words))
+    return passed(line, f"Used by {', '.join(use.by)}. {CAPACITY}" if use.by else CAPACITY)
 
 
-def too_little(context: Context, need: Need, quota: Quota | None, limit: Limit, used: float, use: QuotaUsage | None) -> Finding:
+def too_little(context: Context, need: Need, quota: Quota | None, limit: Limit, use: QuotaUsage | None) -> Finding:
     """Return the failure of a quota that is too low, with a request for more where Google accepts one."""
-    words = {
-        **context.words,
-        "quota_id": need.quota_id,
-        "quota_service": need.service,
-        need.scope: need.place,
-        "value": str(need.amount + round(used)),
-    }
+    value = str(need.amount + (use.sure if use else 0))
+    words = {**context.words, "quota_id": need.quota_id, "quota_service": need.service, need.scope: need.place, "value": value}
     remedies: list[Remedy] = []
     if use and any(name.startswith("queued resource") for name in use.by):
         remedies += [do.list_queued(words), do.delete_queued(words)]
     # JSON omits false values: a reason against an increase means false
-    may_request = False if quota and quota.why_not and not quota.can_increase else quota.can_increase if quota else None
-    if may_request is not False:
+    refused = quota is not None and (quota.can_increase is False or (quota.can_increase is None and bool(quota.why_not)))
+    if not refused:
         remedies.append(do.request_quota(words))
     remedies.append(do.quota_page(words))
     why = "New projects start at 0 for most TPUs. Zone and region have separate quotas, and both apply."
     if use and use.by:
         why = f"Used by {', '.join(use.by)}. Suspended and failed queued resources count until they are deleted."
-    if may_request is False:
+    if refused:
         why += f" No increase can be requested: {(quota and quota.why_not) or 'Google does not say why'}."
-    shown = "" if use is None and not used else f" {round(used):,} used,"
-    return failed(f"limit {limit},{shown} {need.amount} {need.what} needed", why, *remedies, link=LINK)
+    shown = f" {use.sure:,} used," if use else ""
+    return failed(f"limit {limit},{shown} {need.amount} {need.what} needed", why, *remedies)
 
 
 def hosts(kind: Accelerator) -> int:
@@ -213,7 +206,7 @@ def cpus(context: Context) -> Finding:
     if found.status != "fail":
         return found
     why = "Advisory: no source says that a TPU VM counts against this quota, though the handbook asks for it."
-    return warned(found.summary, why, *found.remedies, link=LINK)
+    return warned(found.summary, why, *found.remedies)
 
 
 def regional(context: Context, names: tuple[str, str], amount: int, what: str) -> Finding:
@@ -224,13 +217,13 @@ def regional(context: Context, names: tuple[str, str], amount: int, what: str) -
     need = Need(quotas.COMPUTE, names[0], "region", place, amount, what)
     row = context.fetch(get_region_quotas, place).get(names[1])
     if row is None or row.limit is None or row.usage is None:
-        return unknown(f"could not tell: the region does not report {names[1]}", "", do.quota_page(context.words), link=LINK)
+        return unknown(f"could not tell: the region does not report {names[1]}", "", do.quota_page(context.words))
     if row.limit < 0:
         return passed(f"unlimited, {amount} {what} needed")
     if row.limit - row.usage >= amount:
         return passed(f"limit {row.limit:,.0f}, {row.usage:,.0f} used, {amount} {what} needed")
-    quota = increase(context, need)
-    return too_little(context, need, quota, Limit("limited", int(row.limit)), row.usage, QuotaUsage(round(row.usage), 0, ()))
+    limit, use = Limit("limited", int(row.limit)), QuotaUsage(round(row.usage), 0, ())
+    return too_little(context, need, increase(context, need), limit, use)
 
 
 def increase(context: Context, need: Need) -> Quota | None:
@@ -241,7 +234,6 @@ def increase(context: Context, need: Need) -> Quota | None:
         return None
 
 
-EXISTS = ("project.exists",)
 READ, REGION = "cloudquotas.quotas.get", "compute.regions.get"
 CHECKS = (
     *(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from heartbeat_core.cloud.auth import Principal
+from heartbeat_core.cloud.session import Evidence
 from heartbeat_core.cloud.target import Target
 from heartbeat_core.diagnosis.model import Remedy
 
@@ -31,20 +32,6 @@ GROUPS: tuple[str, ...] = tuple(group for _, groups in SECTIONS for group in gro
 def group_of(check_id: str) -> str:
     """Return the group of a check: "quota.cpus" → "quota"."""
     return check_id.partition(".")[0]
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """One call or look: what, as whom, the answer, and when in ISO 8601."""
-
-    asked: str
-    principal: str
-    answered: str
-    at: str
-    took_ms: float
-
-    def to_json(self) -> dict[str, Any]:
-        return {**vars(self), "took_ms": round(self.took_ms, 1)}
 
 
 @dataclass(frozen=True)
@@ -116,10 +103,6 @@ class CheckReport:
         """Return the results of each section, empty sections left out."""
         found = ((title, tuple(result for result in self.results if result.group in groups)) for title, groups in SECTIONS)
         return tuple((title, results) for title, results in found if results)
-
-    def remedies(self) -> tuple[tuple[Result, tuple[Remedy, ...]], ...]:
-        """Return the fixes of each failure and warning, in order."""
-        return tuple((result, result.remedies) for result in self.results if result.remedies and result.status in ("fail", "warn"))
 
     def headline(self) -> str:
         if self.ready:

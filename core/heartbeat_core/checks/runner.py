@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
@@ -14,6 +13,8 @@ from heartbeat_core.checks.context import DENIED, Blocked, CheckEnvironment, Con
 from heartbeat_core.checks.result import CheckReport, Result
 from heartbeat_core.cloud.auth import Principal
 from heartbeat_core.cloud.cancellation import Cancellation
+from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.model import Diagnosis
 
 # Diagnoses that name the check to fix first.
@@ -56,9 +57,7 @@ class Failure:
 
 
 def failure_of(error: BaseException, check: Check, words: Mapping[str, str]) -> Failure:
-    """Return the failure that an exception of a check means."""
-    from heartbeat_core.cloud.errors import CloudError  # here, and below: most checks raise nothing
-    from heartbeat_core.diagnosis.diagnose import diagnose_exception
+    from heartbeat_core.diagnosis.diagnose import diagnose_exception  # here: most checks raise nothing
 
     if isinstance(error, Blocked):
         return Failure(unknown(str(error)), blocker=error.by)
@@ -67,24 +66,19 @@ def failure_of(error: BaseException, check: Check, words: Mapping[str, str]) -> 
         permission = (error.metadata.get("permission") if isinstance(error, CloudError) else None) or check.permission
         # without access to the project its APIs cannot be read
         return Failure(denied(diagnosis, permission, words), diagnosis, "project.exists" if check.group == "api" else "")
-    cause = diagnosis.cause if diagnosis.cause == diagnosis.evidence else f"{diagnosis.cause} {diagnosis.evidence}"
-    finding = unknown(f"could not tell: {diagnosis.title}", cause.strip(), *diagnosis.remedies, link=diagnosis.link)
+    finding = unknown(f"could not tell: {diagnosis.title}", diagnosis.why, *diagnosis.remedies, link=diagnosis.link)
     return Failure(finding, diagnosis, blocker_of(error, diagnosis))
 
 
 def denied(diagnosis: Diagnosis, permission: str, words: Mapping[str, str]) -> Finding:
     """Return the finding of a denied read, with the role that allows it."""
-    from heartbeat_core.diagnosis.remedies import grant_role
-
     role = VIEWER_ROLES.get(permission.partition(".")[0])
-    remedies = (grant_role({**words, "role": role}),) if role else diagnosis.remedies
-    why = f"This check needs {permission}. {diagnosis.evidence}" if permission else f"{diagnosis.cause} {diagnosis.evidence}"
+    remedies = (do.grant_role({**words, "role": role}),) if role else diagnosis.remedies
+    why = f"This check needs {permission}. {diagnosis.evidence}" if permission else diagnosis.why
     return unknown("could not tell: permission denied", why, *remedies, link=diagnosis.link)
 
 
 def blocker_of(error: BaseException, diagnosis: Diagnosis) -> str:
-    from heartbeat_core.cloud.errors import CloudError
-
     if diagnosis.id == "api-disabled" and isinstance(error, CloudError):
         service = error.metadata.get("service") or error.service
         return f"api.{service.partition('.')[0]}"
@@ -159,14 +153,7 @@ class Runner:
                 self.round = None
         return self.report()
 
-    def start(self, names: Iterable[str] | None = None) -> threading.Thread:
-        """Run in a new thread."""
-        thread = threading.Thread(target=self.run, args=(names,), name="checks", daemon=True)
-        thread.start()
-        return thread
-
     def cancel(self) -> None:
-        """Cancel the current run."""
         with self.lock:
             if self.round:
                 self.round.cancel()
@@ -179,22 +166,15 @@ class Runner:
         return CheckReport(results, self.environment.target, self.principal)
 
 
-@dataclass
-class Running:
-    context: Context
-    began: float
-    due: float
-
-
 class CheckRound:
     """One run of a runner: what waits, what runs, what is held back until another check is answered."""
 
     def __init__(self, runner: Runner, names: Iterable[str]) -> None:
         self.runner = runner
         self.waiting = {name: runner.checks[name] for name in names}
-        self.running: dict[str, Running] = {}
+        self.running: dict[str, Context] = {}
         self.held: dict[str, tuple[Result, Failure]] = {}  # what waits for another check, which may block it
-        self.done: dict[str, Result] = {}
+        self.done: set[str] = set()
         self.cancellation = Cancellation()
         limit_s = max((check.limit_s for check in runner.checks.values()), default=LIMIT_S)
         self.shared = SharedQueries(runner.environment, self.cancellation, limit_s)
@@ -202,9 +182,8 @@ class CheckRound:
 
     def run(self) -> None:
         while self.advance():
-            left_s = min((running.due for running in self.running.values()), default=time.monotonic()) - time.monotonic()
             try:
-                event = self.events.get(timeout=max(0.0, left_s))
+                event = self.events.get(timeout=min(context.deadline.left_s for context in self.running.values()))
             except queue.Empty:
                 self.give_up_late()
                 continue
@@ -219,8 +198,8 @@ class CheckRound:
     def end(self) -> None:
         """Cancel every call and close the session."""
         self.cancellation.cancel()
-        for running in self.running.values():
-            running.context.cancellation.cancel()
+        for context in self.running.values():
+            context.cancellation.cancel()
         self.shared.close()
 
     def advance(self) -> bool:
@@ -240,20 +219,17 @@ class CheckRound:
         if any(need in self.waiting or need in self.running or need in self.held for need in check.needs):
             return False
         del self.waiting[check.id]
-        known = [result for need in check.needs if (result := self.done.get(need) or self.runner.results.get(need))]
+        known = [result for need in check.needs if (result := self.runner.results.get(need))]
         blockers = roots(known)
         if blockers:
             self.settle(blocked(check, blockers))
             return True
-        context = Context(self.shared, check.limit_s)
-        began = time.monotonic()
-        self.running[check.id] = Running(context, began, began + check.limit_s)
+        context = self.running[check.id] = Context(self.shared, check.limit_s)
         self.runner.on_start(check.id)
         threading.Thread(target=self.run_check, args=(check, context), name=check.id, daemon=True).start()
         return True
 
     def run_check(self, check: Check, context: Context) -> None:
-        """Run one check, in its own thread."""
         try:
             outcome: Finding | BaseException = check.run(context)
         except BaseException as error:  # noqa: BLE001  # every error is a result: unknown
@@ -262,16 +238,15 @@ class CheckRound:
 
     def take(self, name: str, context: Context, outcome: Finding | BaseException) -> None:
         """Settle an outcome, unless it comes too late."""
-        running = self.running.get(name)
-        if running is None or running.context is not context:
+        if self.running.get(name) is not context:
             return
         del self.running[name]
-        check, took = self.runner.checks[name], time.monotonic() - running.began
+        check, took_s = self.runner.checks[name], context.took_s
         if isinstance(outcome, Finding):
-            self.settle(result_of(check, outcome, context, took))
+            self.settle(result_of(check, outcome, context, took_s))
             return
         failure = failure_of(outcome, check, context.words)
-        result = result_of(check, failure.finding, context, took)
+        result = result_of(check, failure.finding, context, took_s)
         if failure.blocker and failure.blocker != name:
             self.held[name] = result, failure
             self.want(failure.blocker)
@@ -293,7 +268,7 @@ class CheckRound:
         if blocker in self.waiting or blocker in self.running or blocker in self.held:
             return False
         del self.held[name]
-        found = self.done.get(blocker) or self.runner.results.get(blocker)
+        found = self.runner.results.get(blocker)
         if found and found.status in STOPS:
             why = failure.diagnosis.title if failure.diagnosis else failure.finding.summary
             stopped = blocked(self.runner.checks[name], roots([found]), f"{why[0].upper()}{why[1:]}.")
@@ -304,15 +279,15 @@ class CheckRound:
 
     def give_up_late(self) -> None:
         """Settle the checks whose time is over as unknown."""
-        now = time.monotonic()
-        for name in [name for name, running in self.running.items() if running.due <= now]:
-            running, check = self.running.pop(name), self.runner.checks[name]
-            running.context.cancellation.cancel()
-            failure = failure_of(TimeoutError(f"no answer within {check.limit_s:.3g} s"), check, running.context.words)
-            self.settle(result_of(check, failure.finding, running.context, now - running.began))
+        for name in [name for name, context in self.running.items() if not context.deadline.left_s]:
+            context, check = self.running.pop(name), self.runner.checks[name]
+            context.cancellation.cancel()
+            took_s = context.took_s
+            failure = failure_of(TimeoutError(f"no answer within {check.limit_s:.3g} s"), check, context.words)
+            self.settle(result_of(check, failure.finding, context, took_s))
 
     def settle(self, result: Result) -> None:
-        self.done[result.id] = result
+        self.done.add(result.id)
         with self.runner.lock:
             self.runner.results[result.id] = result
         self.runner.on_result(result)
@@ -320,19 +295,9 @@ class CheckRound:
 
 def result_of(check: Check, finding: Finding, context: Context, took_s: float) -> Result:
     return Result(
-        id=check.id,
-        group=check.group,
-        question=check.question,
-        status=finding.status,
-        summary=finding.summary,
-        why=finding.why,
-        evidence=context.evidence,
-        remedies=finding.remedies,
-        permission=check.permission,
-        link=finding.link or check.link,
-        took_ms=1e3 * took_s,
-        title=check.title,
-    )
+        check.id, check.group, check.question, finding.status, finding.summary, finding.why, context.evidence, finding.remedies,
+        permission=check.permission, link=finding.link or check.link, took_ms=1e3 * took_s, title=check.title,
+    )  # fmt: skip
 
 
 def blocked(check: Check, by: tuple[str, ...], why: str = "") -> Result:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from os.path import commonprefix
 
-from heartbeat_core.checks.check import Check, Finding, failed, passed, unknown
+from heartbeat_core.checks.check import EXISTS, Check, Finding, failed, passed, unknown
 from heartbeat_core.checks.context import Context
 from heartbeat_core.cloud import tpu
 from heartbeat_core.cloud.accelerators import RUNTIMES_SOURCE, runtime_fits
@@ -31,7 +31,7 @@ def accelerator(context: Context) -> Finding:
     if wanted in offered or (kind and kind.type in offered):
         return passed(f"{zone} offers {wanted}", "Offered is not the same as free capacity.")
     if not offered:
-        return unknown(f"could not tell: {zone} lists no accelerator types", "", do.list_types(context.words), link=ZONES)
+        return unknown(f"could not tell: {zone} lists no accelerator types", "", do.list_types(context.words))
     return not_offered(context, f"{zone} has no {wanted}", zone, wanted)
 
 
@@ -45,7 +45,7 @@ def not_offered(context: Context, summary: str, zone: str, wanted: str) -> Findi
     if unreachable:
         why += f" {unreachable} zones did not answer."
     nearest = (do.set_zone({**words, "zone": found[0]}),) if found else ()
-    return failed(summary, why, *nearest, do.list_types(words), do.list_locations(words), link=ZONES)
+    return failed(summary, why, *nearest, do.list_types(words), do.list_locations(words))
 
 
 def zones_offering(context: Context, zone: str, wanted: str) -> tuple[list[str], int]:
@@ -81,7 +81,7 @@ def runtime(context: Context) -> Finding:
     fitting = f" {kind.family.runtime} is the runtime for {kind.type}." if kind else ""
     command = ("gcloud", "compute", "tpus", "tpu-vm", "versions", "list", f"--project={context.project}", f"--zone={zone}")
     why = f"A TPU VM cannot be created with it.{fitting}"
-    return failed(f"{zone} has no runtime {wanted}", why, Remedy("List the runtime versions of the zone.", command), link=RUNTIMES_SOURCE)
+    return failed(f"{zone} has no runtime {wanted}", why, Remedy("List the runtime versions of the zone.", command))
 
 
 def pairing(context: Context) -> Finding:
@@ -95,10 +95,9 @@ def pairing(context: Context) -> Finding:
         return unknown(f"could not tell: the runtime {wanted.value} is unknown", f"{kind.family.runtime} is for {kind.type}.")
     why = f"A {kind.type} with it becomes READY without a driver for its chips. It is set by {wanted.source}."
     remedy = Remedy(f"Use the matching runtime: --runtime-version {kind.family.runtime}")
-    return failed(f"{wanted.value} is not for {kind.type}, {kind.family.runtime} is", why, remedy, link=RUNTIMES_SOURCE)
+    return failed(f"{wanted.value} is not for {kind.type}, {kind.family.runtime} is", why, remedy)
 
 
-EXISTS = ("project.exists",)
 CHECKS = (
     Check(
         "zone.accelerator", "Accelerator offered", "Does the zone offer the accelerator?", accelerator, EXISTS,

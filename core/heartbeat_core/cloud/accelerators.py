@@ -87,17 +87,13 @@ class Accelerator:
         return f"{stem}{serving}PerProjectPer{scope.title()}ForTPUAPI"
 
     def same_quota(self, other: Accelerator) -> bool:
-        """Return whether both count against the same quota."""
         return self.quota_id("on-demand", "zone") == other.quota_id("on-demand", "zone") and self.family == other.family
-
-
-# How acceleratorConfig names the families.
-CONFIG_TYPES = {"V2": "v2", "V3": "v3", "V4": "v4", "V5LITE_POD": "v5litepod", "V5P": "v5p", "V6E": "v6e"}
 
 
 def type_of_config(kind: str | None, topology: str | None) -> str | None:
     """Return the accelerator type of an acceleratorConfig: V6E 2x2 → v6e-4, V5P 2x2x1 → v5p-8; None where it is not known."""
-    family = next((family for family in FAMILIES if family.prefix == CONFIG_TYPES.get(kind or "")), None)
+    prefix = (kind or "").replace("_", "").lower()  # V5LITE_POD is v5litepod
+    family = next((family for family in FAMILIES if family.prefix == prefix), None)
     sides = (topology or "").split("x")
     if family is None or not all(side.isdecimal() for side in sides):
         return None

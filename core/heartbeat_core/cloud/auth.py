@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -67,12 +66,11 @@ def anonymous() -> Login:
     return Login(credentials, Principal(None, "anonymous", "an emulator"), SourcedValue(None, "not needed by an emulator"))
 
 
-def find_login(environ: Mapping[str, str] | None = None) -> Login:
+def find_login(environ: Mapping[str, str]) -> Login:
     """Find credentials where google.auth.default() does; raise CloudError where there are none or a file is broken.
 
     google.auth.default() itself starts gcloud for a project, and waits long for a metadata server.
     """
-    environ = os.environ if environ is None else environ
     quota = SourcedValue(environ.get(QUOTA_VARIABLE) or None, QUOTA_VARIABLE)
     if named := environ.get(KEY_VARIABLE):
         return from_file(Path(named), KEY_VARIABLE, quota)
@@ -94,7 +92,6 @@ def find_login(environ: Mapping[str, str] | None = None) -> Login:
 
 
 def from_file(path: Path, source: str, quota: SourcedValue) -> Login:
-    """Read a credentials file of any kind."""
     from google.auth import load_credentials_from_file
     from google.auth.credentials import with_scopes_if_required
     from google.auth.exceptions import GoogleAuthError
@@ -138,8 +135,14 @@ SERVICES = {
 } | {"oauth2": "https://openidconnect.googleapis.com"}
 
 
-def check_endpoint(endpoint: str) -> str:
-    """Return an emulator's base URL; raise HeartbeatError where it is invalid, or would send everything unencrypted."""
+def find_endpoint(named: str | None, environ: Mapping[str, str]) -> str | None:
+    """Return the base URL of the emulator that is named, or else set by the variable; None for Google.
+
+    Raise HeartbeatError where it is invalid, or would send everything unencrypted.
+    """
+    endpoint = named or environ.get(ENDPOINT_VARIABLE)
+    if not endpoint:
+        return None
     problem = ""
     try:
         parts = urlsplit(endpoint)

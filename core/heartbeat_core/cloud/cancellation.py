@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -86,10 +87,10 @@ def fulfil(future: Future[T], work: Callable[[], T]) -> None:
 
 
 class Deadline:
-    """A moment by the monotonic clock."""
+    """A moment by the monotonic clock; without ``seconds`` it never comes."""
 
-    def __init__(self, seconds: float) -> None:
-        self.at = time.monotonic() + seconds
+    def __init__(self, seconds: float | None) -> None:
+        self.at = math.inf if seconds is None else time.monotonic() + seconds
 
     @property
     def left_s(self) -> float:

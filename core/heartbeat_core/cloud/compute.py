@@ -66,7 +66,6 @@ def network_of_subnet(session: CloudSession, project: str, region: str, subnetwo
 
 
 def network_path(project: str, network: str) -> tuple[str, str]:
-    """Return the project and the name of a network."""
     parts = network.split("/")
     return parts[parts.index("projects") + 1] if "projects" in parts[:-1] else project, parts[-1]
 
@@ -77,7 +76,7 @@ def list_firewall_rules(session: CloudSession, project: str, network: str) -> tu
     found = session.list(SERVICE, f"/compute/v1/projects/{segment(where)}/global/firewalls", "items", {"maxResults": "500"})
     rules = [
         firewall_rule_of(row)
-        for row in found.items
+        for row in found
         if last(text(row, "network")) == name and text(row, "direction") in (None, "INGRESS") and not flag(row, "disabled")
     ]
     return tuple(sorted(rules, key=lambda rule: (rule.priority, rule.allows)))  # at one priority a denial wins
@@ -100,7 +99,7 @@ def has_nat(session: CloudSession, project: str, region: str, network: str) -> b
     """Return whether a router of the region gives the network Cloud NAT."""
     where, name = network_path(project, network)
     found = session.list(SERVICE, f"/compute/v1/projects/{segment(where)}/regions/{segment(region)}/routers", "items")
-    return any(last(text(router, "network")) == name and rows(router, "nats") for router in found.items)
+    return any(last(text(router, "network")) == name and rows(router, "nats") for router in found)
 
 
 def region_quotas_of(answer: Any) -> dict[str, RegionQuota]:

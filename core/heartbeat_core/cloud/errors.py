@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Literal
+from typing import Literal, ParamSpec, TypeVar
 
 from heartbeat_core.cloud.json_fields import rows, table, text
 from heartbeat_core.errors import COULD_NOT_TELL, HeartbeatError, without_controls
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Kind = Literal["refused", "unreachable", "cut", "timed out", "garbled", "no credentials", "cancelled"]
 
 LONGEST_MESSAGE = 2000
@@ -66,6 +68,16 @@ class CloudError(HeartbeatError):
             "no credentials": "there are no working credentials for Google Cloud",
             "cancelled": f"the call to {who} was cancelled",
         }[self.kind]
+
+
+def unless_missing(read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+    """Return what ``read`` reads, None where Google answers that it does not exist; raise any other CloudError."""
+    try:
+        return read(*args, **kwargs)
+    except CloudError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        return None
 
 
 def phrase(status: int | None) -> str:

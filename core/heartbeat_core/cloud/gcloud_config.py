@@ -46,7 +46,6 @@ class GcloudConfig:
 
     @property
     def account(self) -> str | None:
-        """Return the account that gcloud acts as."""
         found = self.properties.get("auth/impersonate_service_account") or self.properties.get("core/account")
         return found.value if found else None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,7 +29,6 @@ class Metadata:
     email: str | None = None
     scopes: tuple[str, ...] | None = None
     accelerator_type: str | None = None
-    worker: str | None = None
     tpu_env: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -38,9 +36,8 @@ class Metadata:
         return bool(self.accelerator_type or self.tpu_env)
 
 
-def read_metadata(environ: Mapping[str, str] | None = None, timeout_s: float = TIMEOUT_S) -> Metadata | None:
+def read_metadata(environ: Mapping[str, str], timeout_s: float = TIMEOUT_S) -> Metadata | None:
     """Read the server, None where there is none; each request has ``timeout_s``, and the first one decides."""
-    environ = os.environ if environ is None else environ
     if environ.get("NO_GCE_CHECK") == "true":
         return None
     host = environ.get("GCE_METADATA_HOST") or environ.get("GCE_METADATA_ROOT") or environ.get("GCE_METADATA_IP") or ADDRESS
@@ -58,14 +55,12 @@ def read_metadata(environ: Mapping[str, str] | None = None, timeout_s: float = T
         accelerator_type=attribute(host, "instance/attributes/accelerator-type", timeout_s)
         or env.get("ACCELERATOR_TYPE")
         or env.get("TPU_ACCELERATOR_TYPE"),
-        worker=attribute(host, "instance/attributes/agent-worker-number", timeout_s),
         tpu_env=env,
     )
 
 
-def on_google(environ: Mapping[str, str] | None = None) -> bool:
+def on_google(environ: Mapping[str, str]) -> bool:
     """Return whether this looks like a Google VM, without any request."""
-    environ = os.environ if environ is None else environ
     if environ.get("GCE_METADATA_HOST"):
         return True
     with contextlib.suppress(OSError, UnicodeDecodeError):

@@ -40,19 +40,9 @@ class IamBinding:
     members: tuple[str, ...]
     condition: Condition | None = None
 
-
-@dataclass(frozen=True)
-class IamPolicy:
-    """Who holds which role on one resource itself: what is inherited from a folder or an organization is not in it."""
-
-    bindings: tuple[IamBinding, ...]
-
-    def holds(self, member: str, role: str) -> tuple[IamBinding, ...]:
-        """Find the bindings that give ``role`` to ``member`` by name; addresses are compared without regard to case."""
-        wanted = member.casefold()
-        return tuple(
-            binding for binding in self.bindings if binding.role == role and wanted in {known.casefold() for known in binding.members}
-        )
+    def names(self, member: str) -> bool:
+        """Return whether it gives its role to ``member`` by name; addresses are compared without regard to case."""
+        return member.casefold() in {known.casefold() for known in self.members}
 
 
 def get_project(session: CloudSession, project: str) -> Project:
@@ -63,7 +53,7 @@ def get_project(session: CloudSession, project: str) -> Project:
 def search_projects(session: CloudSession) -> tuple[Project, ...]:
     """List the projects one may see, for completion."""
     found = session.list(RESOURCE_MANAGER, "/v3/projects:search", "projects", {"query": "state:ACTIVE"})
-    return tuple(project_of(item) for item in found.items)
+    return tuple(project_of(item) for item in found)
 
 
 def granted_permissions(session: CloudSession, project: str, permissions: Iterable[str]) -> frozenset[str]:
@@ -71,8 +61,8 @@ def granted_permissions(session: CloudSession, project: str, permissions: Iterab
     return ask_permissions(session, RESOURCE_MANAGER, f"/v3/projects/{segment(project)}", permissions)
 
 
-def get_policy(session: CloudSession, project: str) -> IamPolicy:
-    """Read who holds which role on the project itself."""
+def get_policy(session: CloudSession, project: str) -> tuple[IamBinding, ...]:
+    """Read who holds which role on the project itself: what is inherited from a folder or an organization is not in it."""
     body = {"options": {"requestedPolicyVersion": 3}}
     return policy_of(session.ask(RESOURCE_MANAGER, f"/v3/projects/{segment(project)}:getIamPolicy", body))
 
@@ -118,16 +108,14 @@ def project_of(answer: Any, asked: str = "") -> Project:
     )
 
 
-def policy_of(answer: Any) -> IamPolicy:
-    return IamPolicy(
-        tuple(
-            IamBinding(
-                text(row, "role") or "",
-                texts(row, "members"),
-                Condition(text(row, "condition", "title"), text(row, "condition", "expression")) if has(row, "condition") else None,
-            )
-            for row in rows(answer, "bindings")
+def policy_of(answer: Any) -> tuple[IamBinding, ...]:
+    return tuple(
+        IamBinding(
+            text(row, "role") or "",
+            texts(row, "members"),
+            Condition(text(row, "condition", "title"), text(row, "condition", "expression")) if has(row, "condition") else None,
         )
+        for row in rows(answer, "bindings")
     )
 
 
@@ -137,28 +125,14 @@ NAMES = tuple(
 )
 
 
-@dataclass(frozen=True)
-class Api:
-    """``state`` is ENABLED, DISABLED or whatever Google says."""
-
-    name: str
-    state: str | None
-
-    @property
-    def enabled(self) -> bool | None:
-        return {"ENABLED": True, "DISABLED": False}.get(self.state or "")
-
-
-def get_apis(session: CloudSession, project: str, names: Iterable[str] = NAMES) -> dict[str, Api]:
-    """Read the state of up to 30 APIs in one call; one that is not in the answer is not in the dictionary."""
+def get_apis(session: CloudSession, project: str, names: Iterable[str] = NAMES) -> dict[str, str | None]:
+    """Read the states of up to 30 APIs in one call, ENABLED, DISABLED or whatever Google says; those not in the answer are left out."""
     wanted = [f"projects/{project}/services/{name}" for name in names]
-    answer = session.get(SERVICE_USAGE, f"/v1/projects/{segment(project)}/services:batchGet", {"names": wanted})
-    found = [api_of(row) for row in rows(answer, "services")]
-    return {api.name: api for api in found}
+    return api_states(session.get(SERVICE_USAGE, f"/v1/projects/{segment(project)}/services:batchGet", {"names": wanted}))
 
 
-def api_of(answer: Any) -> Api:
-    return Api(last(text(answer, "name")) or text(answer, "config", "name") or "", text(answer, "state"))
+def api_states(answer: Any) -> dict[str, str | None]:
+    return {last(text(row, "name")) or text(row, "config", "name") or "": text(row, "state") for row in rows(answer, "services")}
 
 
 BILLING = "cloudbilling"

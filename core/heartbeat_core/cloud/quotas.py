@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from heartbeat_core.cloud.accelerators import Scope
-from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.errors import unless_missing
 from heartbeat_core.cloud.json_fields import dig, flag, labels, rows, segment, text, texts, whole
 from heartbeat_core.cloud.session import CloudSession
 
@@ -60,39 +60,33 @@ class Quota:
     can_increase: bool | None
     why_not: str | None
 
-    def limit(self, place: str, dimensions: Mapping[str, str] | None = None) -> Limit:
+    def limit(self, place: str) -> Limit:
         """Find the limit in the zone or region ``place``."""
-        row = choose_row(self, place, dimensions or {})
+        row = choose_row(self, place)
         return row.limit if row else Limit("unset")
 
 
 def get_quota(session: CloudSession, project: str, service: str, quota_id: str) -> Quota | None:
     """Read one quota, None where Google knows none of that id, which says nothing about the project."""
-    try:
-        return quota_of(session.get(SERVICE, f"{infos(project, service)}/{segment(quota_id)}"), quota_id)
-    except CloudError as error:
-        if error.status == 404:
-            return None
-        raise
+    answer = unless_missing(session.get, SERVICE, f"{infos(project, service)}/{segment(quota_id)}")
+    return None if answer is None else quota_of(answer, quota_id)
 
 
 def list_quotas(session: CloudSession, project: str, service: str) -> tuple[Quota, ...]:
-    """List every quota of a service."""
     found = session.list(SERVICE, infos(project, service), "quotaInfos", {"pageSize": "1000"})
-    return tuple(quota_of(item) for item in found.items)
+    return tuple(quota_of(item) for item in found)
 
 
-def choose_row(quota: Quota, place: str, dimensions: Mapping[str, str]) -> QuotaRow | None:
+def choose_row(quota: Quota, place: str) -> QuotaRow | None:
     """Take the row whose dimensions name ``place``, else the first one whose locations hold it, else the one for everywhere.
 
-    A row that names another family of TPUs, say, is none of ours, wherever it holds.
+    A row that names anything else, such as a family of TPUs, is none of ours, wherever it holds.
     """
-    fitting = [row for row in quota.rows if all(dimensions.get(key) == value for key, value in row.dimensions.items() if key not in PLACES)]
-    named = [row for row in fitting if place in (row.dimensions.get(key) for key in PLACES)]
-    elsewhere = [row for row in fitting if not any(key in row.dimensions for key in PLACES)]
-    listed = [row for row in elsewhere if place in row.locations]
+    named = [row for row in quota.rows if row.dimensions.keys() <= set(PLACES) and place in row.dimensions.values()]
+    unnamed = [row for row in quota.rows if not row.dimensions]
+    listed = [row for row in unnamed if place in row.locations]
     # only a quota that does not go by places holds everywhere without saying so
-    everywhere = [] if set(quota.dimensions) & set(PLACES) else elsewhere
+    everywhere = [] if set(quota.dimensions) & set(PLACES) else unnamed
     return next(iter([*named, *listed, *everywhere]), None)
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from heartbeat_core.cloud.auth import ENDPOINT_VARIABLE, Login, Principal, anonymous, check_endpoint, find_login
+from heartbeat_core.cloud.auth import Login, Principal, anonymous, find_endpoint, find_login
 from heartbeat_core.cloud.cancellation import Cancellation, Cancelled, Deadline, Timeout
 from heartbeat_core.cloud.errors import CloudError
-from heartbeat_core.cloud.json_fields import rows, text, texts
+from heartbeat_core.cloud.json_fields import rows, text
 
 if TYPE_CHECKING:
     from heartbeat_core.cloud.connection import HttpConnection
@@ -37,21 +37,17 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class ApiCall:
-    """A call and its outcome, the evidence of a check. ``status`` is None without an answer."""
+class Evidence:
+    """One call or look: what, as whom, the answer, and when in ISO 8601."""
 
-    method: str
-    service: str
-    path: str
+    asked: str
     principal: str
-    at: datetime
-    seconds: float
-    tries: int
-    status: int | None
-    outcome: str
+    answered: str
+    at: str
+    took_ms: float
 
-    def __str__(self) -> str:
-        return f"{self.method} {self.service} {self.path}: {self.outcome}, {1e3 * self.seconds:.0f} ms, as {self.principal}"
+    def to_json(self) -> dict[str, Any]:
+        return {**vars(self), "took_ms": round(self.took_ms, 1)}
 
 
 @dataclass
@@ -65,14 +61,6 @@ class Exchange:
     answer: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Listing:
-    """All pages of a list; ``unreachable`` names the places that did not answer and may hold more."""
-
-    items: tuple[Mapping[str, Any], ...]
-    unreachable: tuple[str, ...] = ()
-
-
 def open_session(
     *,
     endpoint: str | None = None,
@@ -84,8 +72,7 @@ def open_session(
     No call is made yet. Without ``endpoint`` HEARTBEAT_CLOUD_ENDPOINT is used, if set.
     """
     environ = os.environ if environ is None else environ
-    endpoint = endpoint or environ.get(ENDPOINT_VARIABLE) or None
-    base = check_endpoint(endpoint) if endpoint else None
+    base = find_endpoint(endpoint, environ)
     from heartbeat_core.cloud.connection import HttpConnection  # here: it imports google.auth and requests
 
     login = anonymous() if base else find_login(environ)
@@ -106,8 +93,8 @@ class CloudSession:
         self.connection = connection
         self.limits = limits
         self.cancellation = cancellation or Cancellation()
-        self.deadline = Deadline(seconds) if seconds is not None else None
-        self.calls: list[ApiCall] = []
+        self.deadline = Deadline(seconds)
+        self.calls: list[Evidence] = []
 
     def __repr__(self) -> str:
         return f"<CloudSession as {self.principal}{f' at {self.endpoint}' if self.endpoint else ''}>"
@@ -168,11 +155,9 @@ class CloudSession:
         """Read by a POST that changes nothing, such as testIamPermissions; raise CloudError."""
         return self.call("POST", service, path, body=body)
 
-    def list(self, service: str, path: str, key: str, params: Params | None = None) -> Listing:
-        """Read every page of the list called ``key``; raise CloudError."""
-        answers = tuple(self.pages(service, path, key, params))
-        items = tuple(item for answer in answers for item in rows(answer, key))
-        return Listing(items, tuple(dict.fromkeys(place for answer in answers for place in texts(answer, "unreachable"))))
+    def list(self, service: str, path: str, key: str, params: Params | None = None) -> tuple[Mapping[str, Any], ...]:
+        """Read the items of every page of the list called ``key``; raise CloudError."""
+        return tuple(item for answer in self.pages(service, path, key, params) for item in rows(answer, key))
 
     def pages(self, service: str, path: str, key: str, params: Params | None = None) -> Iterator[Mapping[str, Any]]:
         """Read page after page; raise CloudError."""
@@ -196,7 +181,8 @@ class CloudSession:
         """Call ``send`` with the times to connect and to read, for a read up to ``limits.tries`` times; record it, and raise CloudError."""
         from google.api_core.retry import retry_target  # here: it imports requests
 
-        at, begun, deadline, outcome, waits = datetime.now(timezone.utc), time.monotonic(), self.due(), "cancelled", [0.0]
+        at, begun = datetime.now(timezone.utc).isoformat(timespec="milliseconds"), time.monotonic()
+        deadline, outcome, waits = self.due(), "cancelled", [0.0]
 
         def once() -> T:
             exchange.tries += 1
@@ -212,14 +198,12 @@ class CloudSession:
             answer: T = self.limited(lambda: retry_target(once, again, iter(lambda: waits[0], None)), service, deadline)
             outcome = str(exchange.status)
         except CloudError as error:
-            exchange.status = error.status
             outcome = f"{error.status or ''} {error.reason or error.code or error.kind}".strip()
             raise
         finally:
-            took, principal = time.monotonic() - begun, str(self.principal)
-            self.calls.append(
-                ApiCall(exchange.method, service, exchange.path, principal, at, took, exchange.tries, exchange.status, outcome)
-            )
+            asked = f"{exchange.method} {service} {exchange.path}"
+            answered = f"{outcome} after {exchange.tries} tries" if exchange.tries > 1 else outcome
+            self.calls.append(Evidence(asked, str(self.principal), answered, at, 1e3 * (time.monotonic() - begun)))
         return answer
 
     def limited(self, work: Callable[[], T], service: str, deadline: Deadline) -> T:
@@ -238,8 +222,7 @@ class CloudSession:
 
     def due(self) -> Deadline:
         """Return the deadline of a call that begins now."""
-        left_s = self.deadline.left_s if self.deadline else self.limits.total_s
-        return Deadline(min(self.limits.total_s, left_s))
+        return Deadline(min(self.limits.total_s, self.deadline.left_s))
 
     def wait(self, error: CloudError, tries: int) -> float:
         """Return the seconds before the next try: the server's Retry-After, or an exponential backoff with jitter."""
@@ -249,7 +232,6 @@ class CloudSession:
 
 
 def may_repeat(error: CloudError) -> bool:
-    """Return whether a failed read may be tried again."""
     return error.kind == "cut" or (error.kind == "refused" and error.status in AGAIN)
 
 

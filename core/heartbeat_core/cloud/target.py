@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, get_args
 
 from heartbeat_core.cloud.accelerators import Accelerator, Provisioning, find_accelerator
@@ -27,51 +27,39 @@ PROVISIONING: tuple[Provisioning, ...] = get_args(Provisioning)
 class Part:
     """One part of the target: its flag, the variables that set it, gcloud's property, and what holds otherwise."""
 
-    name: str
     flag: str
-    variables: tuple[str, ...] = ()
-    gcloud: str = ""
-    default: str | None = None
-    setting: bool = True  # whether the settings have it too
+    variables: tuple[str, ...]
+    gcloud: str
+    default: str | None
+    setting: bool  # whether the settings have it too
 
 
-PARTS = (
-    Part("project", "--project", ("PROJECT_ID", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"), "core/project"),
-    Part("zone", "--zone", ("ZONE",), "compute/zone", "us-central1-b"),
-    Part("accelerator_type", "--accelerator-type", ("ACCELERATOR_TYPE",), "", "v6e-1"),
-    Part("runtime_version", "--runtime-version", ("RUNTIME_VERSION",)),
-    Part("provisioning", "--spot", (), "", "on-demand"),
-    Part("tpu_name", "--tpu-name", ("TPU_NAME",), "", "llm-tpu-vm"),
-    Part("service_account", "--service-account"),
-    Part("network", "--network", default="default", setting=False),
-    Part("subnetwork", "--subnetwork", setting=False),
-    Part("external_ip", "--internal-ips", default="yes", setting=False),
-)
+def chosen_by(flag: str, *variables: str, gcloud: str = "", default: str | None = None, setting: bool = True) -> Any:
+    """Make a field of the target that is chosen so."""
+    return field(default=NOT_SET, metadata={"part": Part(flag, variables, gcloud, default, setting)})
 
 
 @dataclass(frozen=True)
 class Target:
     """The TPU VM to check for; each part knows its source."""
 
-    project: SourcedValue = NOT_SET
-    zone: SourcedValue = NOT_SET
-    accelerator_type: SourcedValue = NOT_SET
-    runtime_version: SourcedValue = NOT_SET
-    provisioning: SourcedValue = NOT_SET
-    tpu_name: SourcedValue = NOT_SET
-    service_account: SourcedValue = NOT_SET
-    network: SourcedValue = NOT_SET
-    subnetwork: SourcedValue = NOT_SET
-    external_ip: SourcedValue = NOT_SET
+    project: SourcedValue = chosen_by("--project", "PROJECT_ID", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", gcloud="core/project")
+    zone: SourcedValue = chosen_by("--zone", "ZONE", gcloud="compute/zone", default="us-central1-b")
+    accelerator_type: SourcedValue = chosen_by("--accelerator-type", "ACCELERATOR_TYPE", default="v6e-1")
+    runtime_version: SourcedValue = chosen_by("--runtime-version", "RUNTIME_VERSION")
+    provisioning: SourcedValue = chosen_by("--spot", default="on-demand")
+    tpu_name: SourcedValue = chosen_by("--tpu-name", "TPU_NAME", default="llm-tpu-vm")
+    service_account: SourcedValue = chosen_by("--service-account")
+    network: SourcedValue = chosen_by("--network", default="default", setting=False)
+    subnetwork: SourcedValue = chosen_by("--subnetwork", setting=False)
+    external_ip: SourcedValue = chosen_by("--internal-ips", default="yes", setting=False)
 
     @property
     def external(self) -> bool:
-        """Return whether the TPU VM gets an external address."""
         return self.external_ip.value != "no"
 
     @property
     def region(self) -> str | None:
-        """Return the region of the zone."""
         return (self.zone.value or "").rpartition("-")[0] or None
 
     @property
@@ -85,13 +73,14 @@ class Target:
 
     def known(self) -> dict[str, str]:
         """Return the parts that are set, as values for fixes."""
-        parts: dict[str, SourcedValue] = {part.name: getattr(self, part.name) for part in PARTS}
-        words = {name: chosen.value for name, chosen in parts.items() if chosen.value}
+        words = {name: chosen.value for name, chosen in vars(self).items() if chosen.value}
         return words | ({"region": self.region} if self.region else {})
 
     def to_json(self) -> dict[str, Any]:
-        parts: dict[str, SourcedValue] = {part.name: getattr(self, part.name) for part in PARTS}
-        return {name: {"value": chosen.value, "source": chosen.source} for name, chosen in parts.items()}
+        return asdict(self)
+
+
+PARTS: dict[str, Part] = {each.name: each.metadata["part"] for each in fields(Target)}
 
 
 def choose_target(
@@ -107,17 +96,8 @@ def choose_target(
 
     Raise HeartbeatError for an invalid zone or provisioning model.
     """
-    chosen: dict[str, SourcedValue] = {}
-    for part in PARTS:
-        given = candidates(part, flags, environ, gcloud, settings or Settings())
-        chosen[part.name] = next((value for value in given if value), NOT_SET)
-    if not chosen["project"] and login_project:
-        chosen["project"] = login_project
-    if metadata:
-        chosen = {name: value or from_metadata(name, metadata) for name, value in chosen.items()}
-    for part in PARTS:
-        if not chosen[part.name] and part.default:
-            chosen[part.name] = SourcedValue(part.default, "default")
+    sources = (flags, environ, gcloud, settings or Settings(), login_project, metadata)
+    chosen = {name: next(filter(None, candidates(name, *sources)), NOT_SET) for name in PARTS}
     if not chosen["runtime_version"] and (accelerator := find_accelerator(chosen["accelerator_type"].value)):
         chosen["runtime_version"] = SourcedValue(accelerator.family.runtime, f"goes with {accelerator.type}")
     zone = chosen["zone"]
@@ -134,10 +114,17 @@ def choose_target(
 
 
 def candidates(
-    part: Part, flags: Mapping[str, str | None], environ: Mapping[str, str], gcloud: GcloudConfig, settings: Settings
+    name: str,
+    flags: Mapping[str, str | None],
+    environ: Mapping[str, str],
+    gcloud: GcloudConfig,
+    settings: Settings,
+    login_project: SourcedValue | None,
+    metadata: Metadata | None,
 ) -> Iterator[SourcedValue]:
-    yield SourcedValue(flags.get(part.name), part.flag)
-    key = f"cloud.{part.name}"
+    """Yield what may set a part, in the order above; values may be missing."""
+    part, key = PARTS[name], f"cloud.{name}"
+    yield SourcedValue(flags.get(name), part.flag)
     setting = SourcedValue(settings[key] or None, settings.source(key)) if part.setting else NOT_SET
     if setting.source.startswith(PREFIX):
         yield setting
@@ -148,13 +135,12 @@ def candidates(
         yield configured
     yield setting
     yield configured
-
-
-def from_metadata(name: str, metadata: Metadata) -> SourcedValue:
-    """Return a part as the metadata server knows it."""
-    value = {"project": metadata.project, "zone": metadata.zone, "accelerator_type": metadata.accelerator_type}.get(name)
-    value = value or metadata.tpu_env.get({"runtime_version": "RUNTIME_VERSION"}.get(name, ""))
-    return SourcedValue(value, "the metadata server") if value else NOT_SET
+    if name == "project" and login_project:
+        yield login_project
+    if metadata:
+        known = {**vars(metadata), "runtime_version": metadata.tpu_env.get("RUNTIME_VERSION")}
+        yield SourcedValue(known.get(name), "the metadata server")
+    yield SourcedValue(part.default, "default")
 
 
 @dataclass(frozen=True)

@@ -155,13 +155,15 @@ def held(everything: Nodes, accelerator: Accelerator, provisioning: Provisioning
 
     Nodes of a queued resource are counted as nodes; suspended and failed queued resources hold theirs without any.
     """
-    sure, maybe, by = 0, 0, []
-    doubts = [f"{place} did not answer" for place in everything.unreachable]
+
+    def here(zone: str) -> bool:
+        return (zone if scope == "zone" else zone.rpartition("-")[0]) == where
 
     def counted(zone: str, other: Provisioning) -> bool:
-        here = (zone if scope == "zone" else zone.rpartition("-")[0]) == where
-        return here and (other in PREEMPTIBLE) == (provisioning in PREEMPTIBLE)
+        return here(zone) and (other in PREEMPTIBLE) == (provisioning in PREEMPTIBLE)
 
+    sure, maybe, by = 0, 0, []
+    doubts = [f"{zone} did not answer" for zone in map(last, everything.unreachable) if here(zone)]
     for node in everything.nodes:
         kind = find_accelerator(node.accelerator_type)
         if not counted(node.zone, node.provisioning) or node.state in GONE or (kind and not accelerator.same_quota(kind)):

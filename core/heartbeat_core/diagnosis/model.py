@@ -76,8 +76,12 @@ class Diagnosis:
 
     @property
     def known(self) -> bool:
-        """Return whether the catalogue knows the failure."""
         return self.id != UNKNOWN
+
+    @property
+    def why(self) -> str:
+        """Return the cause and, if it says more, the evidence."""
+        return self.cause if self.evidence in self.cause else f"{self.cause} {self.evidence}".strip()
 
     @property
     def advice(self) -> str:

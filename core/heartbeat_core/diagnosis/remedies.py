@@ -14,17 +14,17 @@ from heartbeat_core.diagnosis.model import MakeRemedy, Remedy, Words
 
 CONSOLE = "https://console.cloud.google.com"
 TPU_API = "tpu.googleapis.com"
+SHORT = ("network", "constraint")  # what commands name without its path
 HERE = "--project={project} --zone={zone}"
 # Where a policy has conditions, gcloud asks for one, and refuses in a script.
 BIND = "add-iam-policy-binding {0} --member={{principal}} --role={1} --condition=None"
-INSTALL = "python3 -m pip install"
 
 
 class KnownWords(dict[str, str]):
     """Words, with a placeholder such as <PROJECT> for each that is not known."""
 
     def __init__(self, words: Words) -> None:
-        super().__init__((name, value) for name, value in words.items() if value)
+        super().__init__((name, value.rpartition("/")[2] if name in SHORT else value) for name, value in words.items() if value)
 
     def __missing__(self, name: str) -> str:
         return f"<{name.upper()}>"
@@ -102,13 +102,6 @@ enable_api = fix(
 )  # fmt: skip
 
 
-def show_policy(words: Words) -> Remedy:
-    return fix(
-        "See the policy that holds here; only an administrator of the organization changes it.",
-        "gcloud org-policies describe {constraint} --project={project} --effective",
-    )({**words, "constraint": words.get("constraint", "").removeprefix("constraints/")})
-
-
 # -- roles and service accounts
 grant_role = fix(
     "Ask an administrator of the project to grant {role}.", f"gcloud projects {BIND.format('{project}', '{role}')}",
@@ -161,58 +154,38 @@ def request_quota(words: Words) -> Remedy:
     )({**words, "quota_service": words.get("quota_service") or TPU_API})
 
 
-# -- the network: ``network`` is its name, with or without its path
-def allow_ssh(words: Words, network: str, source: str, rule: str, text: str) -> Remedy:
+# -- the network
+create_network = fix(
+    "Create the network, with a subnet in every region.", "gcloud compute networks create {network} --project={project} --subnet-mode=auto",
+    changes="creates a network",
+)  # fmt: skip
+create_subnet = fix(
+    "Create a subnet in the region, or choose another zone or network.",
+    "gcloud compute networks subnets create {subnet_name} --project={project} --network={network} --region={region} --range={subnet_range}",
+    changes="creates a subnet",
+)
+list_subnets = fix(
+    "Choose a subnetwork of the region, and its network.", "gcloud compute networks subnets list --project={project} --regions={region}"
+)
+create_router = fix(
+    "Create a router for Cloud NAT.",
+    "gcloud compute routers create heartbeat-router --project={project} --region={region} --network={network}",
+    changes="creates a router",
+)
+create_nat = fix(
+    "Then give it Cloud NAT.",
+    "gcloud compute routers nats create heartbeat-nat --project={project} --region={region} --router=heartbeat-router "
+    "--auto-allocate-nat-external-ips --nat-all-subnet-ip-ranges",
+    changes="creates Cloud NAT", costs=True,
+)  # fmt: skip
+
+
+def allow_ssh(words: Words, source: str, rule: str, text: str) -> Remedy:
     command = (
         "gcloud compute firewall-rules create {rule} --project={project} --network={network} --direction=INGRESS --allow=tcp:22 "
         "--source-ranges={source}"
     )
-    changes = "who may reach the VMs of the network by ssh"
-    return fix(text, command, changes=changes)({**words, "rule": rule, "network": network.rpartition("/")[2], "source": source})
-
-
-def create_network(words: Words, name: str) -> tuple[Remedy, ...]:
-    """Return the creation of an auto-mode network with a subnet in every region, and of its rule for ssh through IAP."""
-    command = "gcloud compute networks create {network} --project={project} --subnet-mode=auto"
-    made = fix("Create the network, with a subnet in every region.", command, changes="creates a network")
-    rule = allow_ssh(words, name, "35.235.240.0/20", "allow-ssh-from-iap", "Then allow ssh through IAP's tunnel.")
-    return made({**words, "network": name.rpartition("/")[2]}), rule
-
-
-def create_default_network(words: Words) -> Remedy:
-    return create_network(words, "default")[0]
-
-
-def open_ssh(words: Words) -> Remedy:
-    """Let the hosts of a network reach one another; 10.128.0.0/9 is what a network with automatic subnets uses."""
-    return allow_ssh(words, "default", "10.128.0.0/9", "allow-ssh-between-hosts", "Allow ssh between the hosts of the network.")
-
-
-def create_subnet(words: Words, name: str) -> Remedy:
-    return fix(
-        "Create a subnet in the region, or choose another zone or network.",
-        "gcloud compute networks subnets create {subnet_name} --project={project} --network={network} --region={region} "
-        "--range={subnet_range}",
-        changes="creates a subnet",
-    )({**words, "network": name.rpartition("/")[2]})
-
-
-def list_subnets(words: Words) -> Remedy:
-    command = "gcloud compute networks subnets list --project={project} --regions={region}"
-    return fix("Choose a subnetwork of the region, and its network.", command)(words)
-
-
-def create_nat(words: Words, network: str) -> tuple[Remedy, ...]:
-    words = {**words, "network": network.rpartition("/")[2]}
-    router = "gcloud compute routers create heartbeat-router --project={project} --region={region} --network={network}"
-    nat = (
-        "gcloud compute routers nats create heartbeat-nat --project={project} --region={region} --router=heartbeat-router "
-        "--auto-allocate-nat-external-ips --nat-all-subnet-ip-ranges"
-    )
-    return (
-        fix("Create a router for Cloud NAT.", router, changes="creates a router")(words),
-        fix("Then give it Cloud NAT.", nat, changes="creates Cloud NAT", costs=True)(words),
-    )
+    return fix(text, command, changes="who may reach the VMs of the network by ssh")({**words, "rule": rule, "source": source})
 
 
 # -- TPU VMs and queued resources
@@ -279,7 +252,6 @@ def shorter_model_len(words: Words) -> Remedy:
 
 
 # -- packages
-PYTHON = "packages in this Python"
 install_openblas = fix("Install OpenBLAS.", "sudo apt-get install -y libopenblas-dev", changes="installs a package")
 install_pair = fix(
     "Install versions that match.", "pip install torch==2.9.* torch_xla[tpu]==2.9.*", changes="replaces torch and torch_xla in this Python"

@@ -79,7 +79,6 @@ class VmRow:
 
     @property
     def charged(self) -> bool:
-        """Return whether its chips are charged now."""
         return isinstance(self.resource, Node) and state_of(self.resource).charged
 
     @property

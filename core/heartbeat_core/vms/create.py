@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from heartbeat_core.cloud.cancellation import Cancelled, Deadline
@@ -33,10 +33,8 @@ from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED
 from heartbeat_core.vms.operation import (
     UNNAMED,
     FoundResource,
-    Lost,
     Missing,
     OnStep,
-    OperationSpec,
     PollPolicy,
     VmError,
     VmOperation,
@@ -68,34 +66,6 @@ def create(
     return Creation(session, request, on_step, policy or PollPolicy()).carry_out(wait=wait)
 
 
-@dataclass(frozen=True)
-class CreateSpec(OperationSpec):
-    """A node that is created until it is READY, or a queued resource until it is ACTIVE."""
-
-    request: CreateRequest
-
-    def send(self, session: CloudSession) -> Operation:
-        if self.request.provisioning == "flex-start":
-            return ask_gcloud(session, self.request.command())
-        send = create_queued_resource if self.queued else create_node
-        return send(session, self.project, self.zone, self.name, self.request.body())
-
-    def read(self, session: CloudSession) -> FoundResource:
-        where = (session, self.project, self.zone, self.name)
-        if self.queued:
-            queued = get_queued_resource(*where)
-            cause = queued.problem or f"The queued resource came to be {queued.state}."
-            problem = OperationError(cause) if queued.state in HOLDING else None
-            return FoundResource(queued.state, queued.state == "ACTIVE", problem, queued)
-        node = get_node(*where)
-        error = OperationError(f"It came to be {node.state} before it was READY.", 10) if node.state in GONE else None
-        return FoundResource(node.state, node.state == "READY", error, node)
-
-    def arrived(self, found: FoundResource) -> bool:
-        del found  # there was none before
-        return True
-
-
 STATUSES = {
     "INVALID_ARGUMENT": 400, "FAILED_PRECONDITION": 400, "UNAUTHENTICATED": 401, "PERMISSION_DENIED": 403, "NOT_FOUND": 404,
     "ALREADY_EXISTS": 409, "RESOURCE_EXHAUSTED": 429,
@@ -117,28 +87,48 @@ def ask_gcloud(session: CloudSession, command: tuple[str, ...]) -> Operation:
     return replace(UNNAMED, name=named[0] if named else "")
 
 
-class Creation:
-    """One creation in one zone."""
+class Creation(VmOperation):
+    """One creation in one zone: of a node until it is READY, or of a queued resource until it is ACTIVE."""
 
     def __init__(self, session: CloudSession, request: CreateRequest, on_step: OnStep, policy: PollPolicy) -> None:
-        self.session, self.request = session, request
-        spec = CreateSpec(request.project, request.zone, request.name, "create", request.queued, request)
-        self.operation = VmOperation(session, spec, on_step, policy)
+        super().__init__(session, request.project, request.zone, request.name, "create", request.queued, on_step, policy)
+        self.request, self.kind = request, "queued resource" if request.queued else "TPU VM"
+
+    def request_once(self) -> Operation:
+        if self.request.provisioning == "flex-start":
+            return ask_gcloud(self.session, self.request.command())
+        send = create_queued_resource if self.queued else create_node
+        return send(self.session, self.project, self.zone, self.name, self.request.body())
+
+    def read(self) -> FoundResource:
+        where = (self.session, self.project, self.zone, self.name)
+        if self.queued:
+            queued = get_queued_resource(*where)
+            cause = queued.problem or f"The queued resource came to be {queued.state}."
+            problem = OperationError(cause) if queued.state in HOLDING else None
+            return FoundResource(queued.state, queued.state == "ACTIVE", problem, queued)
+        node = get_node(*where)
+        error = OperationError(f"It came to be {node.state} before it was READY.", 10) if node.state in GONE else None
+        return FoundResource(node.state, node.state == "READY", error, node)
+
+    def arrived(self, found: FoundResource) -> bool:
+        del found  # there was none before
+        return True
 
     def carry_out(self, *, wait: bool = True) -> Resource:
         """Check that the name is free, send the request, and watch; raise VmError."""
         try:
             self.check_name()
-            operation = self.operation.send()
+            operation = self.send()
             if operation is None:
                 raise self.not_arrived()
-            return self.followed(operation) if wait else resource_of(self.operation.appear())
+            return self.followed(operation) if wait else resource_of(self.appear())
         except (OperationError, CloudError, Cancelled, TimeoutError) as error:
             raise self.failure(error) from error
 
     def watch(self) -> Resource:
         """Watch one that was requested before; raise VmError."""
-        self.operation.outcome, self.operation.persistent = "going on", True
+        self.outcome, self.persistent = "going on", True
         try:
             return self.followed(UNNAMED)
         except (OperationError, CloudError, Cancelled, TimeoutError) as error:
@@ -146,53 +136,44 @@ class Creation:
 
     def check_name(self) -> None:
         """Raise VmError if the name is taken, CloudError if that cannot be found out."""
-        found = self.existing()
-        if found is not None:
+        if found := self.existing():
             raise self.taken(found)
-        if self.request.queued:  # its TPU VM needs the name as well
-            Creation(self.session, replace(self.request, queued=False), ignore_step, self.operation.policy).check_name()
+        if self.queued:  # its TPU VM needs the name as well
+            Creation(self.session, replace(self.request, queued=False), ignore_step, self.policy).check_name()
 
     def existing(self) -> FoundResource | None:
         """Return the resource of that name, None if there is none; raise CloudError if that cannot be found out."""
-        for attempt in (1, 2, 3):
-            found = self.operation.ask(self.operation.read)
-            if not isinstance(found, Lost):
-                if not isinstance(found, Missing):
-                    return found
-                self.operation.report("looked", self.operation.spec.target)
+        for attempt in range(3):
+            if attempt:
+                self.pause()
+            found = self.ask(self.read)
+            if isinstance(found, Missing):
+                self.report("looked", self.target)
                 return None
-            if attempt < 3:
-                self.operation.pause()
+            if isinstance(found, FoundResource):
+                return found
         raise CloudError("timed out", "Whether there is one of that name already could not be found out.", service="tpu")
 
     def followed(self, operation: Operation) -> Resource:
-        """Watch until it is created, and return it."""
-        found = self.operation.follow(operation)
-        self.operation.report("done", self.operation.spec.target)
+        found = self.follow(operation)
+        self.report("done", self.target)
         return resource_of(found)
 
     def failure(self, error: BaseException) -> VmError:
         """Return how it ended, and what became of the TPU VM."""
-        request, operation = self.request, self.operation
         if is_cancelled(error):
             return self.goes_on("interrupted", INTERRUPTED)
         if isinstance(error, TimeoutError):
-            return self.goes_on(f"timed out: {request.name} is not there after {operation.policy.total_s:g} s", COULD_NOT_TELL)
+            return self.goes_on(f"timed out: {self.name} is not there after {self.policy.total_s:g} s", COULD_NOT_TELL)
         origin: Origin = "operation" if isinstance(error, OperationError) else "call"
         diagnosis = self.diagnose(error, origin)
-        operation.report("failed", f"{request.zone}: {diagnosis.title}")
+        self.report("failed", f"{self.zone}: {diagnosis.title}")
         if isinstance(error, OperationError):
             return self.failed(error, diagnosis)
-        if operation.outcome != "nothing":
+        if self.outcome != "nothing":
             return self.goes_on(diagnosis.title, COULD_NOT_TELL, diagnosis)
-        return VmError(
-            diagnosis.title,
-            reason(diagnosis),
-            "Nothing was created.",
-            outcome="nothing",
-            diagnosis=diagnosis,
-            again=diagnosis.id in PASSING,
-        )
+        again = diagnosis.id in PASSING
+        return VmError(diagnosis.title, diagnosis.why, "Nothing was created.", outcome="nothing", diagnosis=diagnosis, again=again)
 
     def diagnose(self, error: BaseException, origin: Origin) -> Diagnosis:
         """Return what went wrong, with remedies for this request."""
@@ -207,55 +188,44 @@ class Creation:
         """Return why the operation failed, and whether it has left something."""
         again = diagnosis.id in PASSING or error.code in PASSING_CODES
         try:
-            rest = self.operation.remains()
+            rest = self.remains()
         except (CloudError, Cancelled):
-            self.operation.outcome = "unknown"
+            self.outcome = "unknown"
             stopped = self.session.cancellation.cancelled
             return self.goes_on(diagnosis.title, INTERRUPTED if stopped else COULD_NOT_TELL, diagnosis)
         if rest is None:
-            self.operation.outcome = "nothing"
-            return VmError(
-                diagnosis.title, reason(diagnosis), "Nothing is left of it.", outcome="nothing", diagnosis=diagnosis, again=again
-            )
-        self.operation.outcome = "there"
-        what = f"{'The queued resource' if self.request.queued else 'The TPU VM'} {self.request.name} is still there, {rest.state}"
-        remedy = f"{what}{', and holds its quota' * self.request.queued}: delete it."
-        return VmError(diagnosis.title, reason(diagnosis), remedy, outcome="there", diagnosis=diagnosis, commands=self.commands())
+            self.outcome = "nothing"
+            return VmError(diagnosis.title, diagnosis.why, "Nothing is left of it.", outcome="nothing", diagnosis=diagnosis, again=again)
+        self.outcome = "there"
+        remedy = f"The {self.kind} {self.name} is still there, {rest.state}{', and holds its quota' * self.queued}: delete it."
+        return VmError(diagnosis.title, diagnosis.why, remedy, outcome="there", diagnosis=diagnosis, commands=self.commands())
 
     def goes_on(self, title: str, exit_code: int, diagnosis: Diagnosis | None = None) -> VmError:
         """Return what goes on at Google, and how to see and to delete it."""
-        request, outcome = self.request, self.operation.outcome
-        cause = reason(diagnosis) if diagnosis else ""
+        outcome, what = self.outcome, f"the {self.kind} {self.name} in {self.zone}"
+        cause = diagnosis.why if diagnosis else ""
         if outcome == "nothing":
             return VmError(title, cause, "No request was sent, so there is nothing to delete.", outcome=outcome, exit_code=exit_code)
-        kind = "queued resource" if request.queued else "TPU VM"
         if outcome == "unknown":
-            remedy = f"Whether the {kind} {request.name} in {request.zone} will exist is not known. Look, and delete it if it is there:"
+            remedy = f"Whether {what} will exist is not known. Look, and delete it if it is there:"
         else:
-            state = f" (last seen: {self.operation.state})" if self.operation.state else ""
-            what = f"The creation of the {kind} {request.name} in {request.zone}"
-            remedy = f"{what} goes on at Google{state}, and it will be charged. To see it, and to delete it:"
+            state = f" (last seen: {self.state})" if self.state else ""
+            remedy = f"The creation of {what} goes on at Google{state}, and it will be charged. To see it, and to delete it:"
         return VmError(title, cause, remedy, outcome=outcome, exit_code=exit_code, diagnosis=diagnosis, commands=self.commands())
 
     def not_arrived(self) -> VmError:
-        title = f"the request for {self.request.name} did not arrive"
-        cause = (
-            f"Its answer was lost, and for {self.operation.policy.absent_s:g} s there was neither such a TPU VM nor an operation for one."
-        )
+        title = f"the request for {self.name} did not arrive"
+        cause = f"Its answer was lost, and for {self.policy.absent_s:g} s there was neither such a TPU VM nor an operation for one."
         return VmError(title, cause, "Nothing was created. Try again.", outcome="nothing", again=True, doubtful=True)
 
     def taken(self, found: FoundResource) -> VmError:
-        kind = "queued resource" if self.request.queued else "TPU VM"
-        title = f"there is already a {kind} {self.request.name} in {self.request.zone}"
+        title = f"there is already a {self.kind} {self.name} in {self.zone}"
         return VmError(title, f"It is {found.state}.", "Choose another name, or delete it first.", outcome="nothing")
 
     def commands(self) -> tuple[tuple[str, ...], ...]:
         """Return the gcloud commands that describe what there may be, and delete it."""
-        request, node = self.request, self.operation.resource
-        look, delete = (
-            gcloud_command(action, request.name, request.project, request.zone, queued=request.queued) for action in ("describe", "delete")
-        )
-        return look, command_of("delete", node, request.project) if isinstance(node, Node) else delete
+        look, delete = (gcloud_command(action, self.name, self.project, self.zone, queued=self.queued) for action in ("describe", "delete"))
+        return look, command_of("delete", self.resource, self.project) if isinstance(self.resource, Node) else delete
 
 
 def resource_of(found: FoundResource) -> Resource:
@@ -279,8 +249,3 @@ def own_remedies(diagnosis: Diagnosis, request: CreateRequest) -> Iterator[Remed
         command = (*request.own_command(), "--keep-trying", f"--zones={request.zone},<ZONES>")
         text = "Or try several zones in turn until one has capacity."
         yield Remedy(text, command, changes="creates a TPU VM as soon as there is one", costs=True)
-
-
-def reason(diagnosis: Diagnosis) -> str:
-    """Return the cause and, if it says more, the evidence."""
-    return diagnosis.cause if diagnosis.evidence in diagnosis.cause else f"{diagnosis.cause} {diagnosis.evidence}".strip()

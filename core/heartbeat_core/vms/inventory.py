@@ -173,10 +173,9 @@ def moment(stamp: str | None) -> datetime | None:
     """Return the time of one of Google's time stamps, None if it is none: 2026-11-22T10:00:00.123456789Z."""
     if not stamp:
         return None
-    whole, dot, rest = stamp.strip().upper().removesuffix("Z").partition(".")
-    digits = rest[:6].ljust(6, "0") if dot else "000000"
+    whole, _, digits = stamp.strip().upper().removesuffix("Z").partition(".")
     try:
-        return datetime.strptime(f"{whole}.{digits}+0000", "%Y-%m-%dT%H:%M:%S.%f%z")
+        return datetime.strptime(f"{whole}.{digits[:6].ljust(6, '0')}+0000", "%Y-%m-%dT%H:%M:%S.%f%z")
     except ValueError:
         return None
 
@@ -225,11 +224,11 @@ def age_words(seconds: float | None) -> str:
     """Return an age in its two largest units, "1m 40s", "3h 12m" or "12d 4h"; "–" if it is not known."""
     if seconds is None:
         return "–"
-    seconds = max(0.0, seconds)  # clocks differ: nothing is younger than 0
-    minutes = int(seconds) // 60
-    if minutes < 1:
-        return f"{int(seconds)}s"
-    days, hours = minutes // 1440, minutes // 60
+    minutes, rest = divmod(int(max(0.0, seconds)), 60)  # clocks differ: nothing is younger than 0
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
     if days:
-        return f"{days}d {hours % 24}h"
-    return f"{hours}h {minutes % 60:02d}m" if hours else f"{minutes}m {int(seconds) % 60:02d}s"
+        return f"{days}d {hours}h"
+    if hours:
+        return f"{hours}h {minutes:02d}m"
+    return f"{minutes}m {rest:02d}s" if minutes else f"{rest}s"

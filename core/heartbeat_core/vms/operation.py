@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Literal, TypeVar
 
-from heartbeat_core.cloud.cancellation import Cancelled
+from heartbeat_core.cloud.cancellation import Cancelled, Deadline
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.tpu import Operation, OperationError, Verb, get_operation, list_operations
@@ -119,34 +119,6 @@ class FoundResource:
     resource: Resource | None = None
 
 
-@dataclass(frozen=True)
-class OperationSpec(ABC):
-    """What an operation does to a node or queued resource; ``verb`` is as Google's operations name it."""
-
-    project: str
-    zone: str
-    name: str
-    verb: Verb
-    queued: bool
-
-    @property
-    def target(self) -> str:
-        """Return the resource as operations name it."""
-        return f"projects/{self.project}/locations/{self.zone}/{'queuedResources' if self.queued else 'nodes'}/{self.name}"
-
-    @abstractmethod
-    def send(self, session: CloudSession) -> Operation:
-        """Send the request, once; raise CloudError."""
-
-    @abstractmethod
-    def read(self, session: CloudSession) -> FoundResource:
-        """Read the resource; raise CloudError, with status 404 if there is none."""
-
-    @abstractmethod
-    def arrived(self, found: FoundResource) -> bool:
-        """Return whether the resource as it was read shows that the request arrived."""
-
-
 class Poller:
     """Asks Google again and again, ever more rarely, and reports each step."""
 
@@ -154,7 +126,7 @@ class Poller:
         self.session, self.on_step, self.policy = session, on_step, policy
         self.lost = False
         self.persistent = False  # a refusal must last before it is believed: zones were seen to come and go
-        self.refused_since: float | None = None
+        self.refused: Deadline | None = None  # the moment from which a refusal is believed
         self.reported = time.monotonic()
         self.wait_s = policy.poll_s
 
@@ -163,10 +135,10 @@ class Poller:
         took, self.reported = now - self.reported, now
         self.on_step(OperationStep(datetime.now(timezone.utc), what, detail, took))
 
-    def pause(self, due: float | None = None) -> None:
-        """Wait before the next question, longer each time and with jitter, but not past ``due``; raise Cancelled."""
+    def pause(self, deadline: Deadline | None = None) -> None:
+        """Wait before the next question, longer each time and with jitter, but not past ``deadline``; raise Cancelled."""
         wait_s = self.wait_s * random.uniform(0.8, 1.0)
-        self.session.cancellation.sleep(wait_s if due is None else max(0.0, min(wait_s, due - time.monotonic())))
+        self.session.cancellation.sleep(min(wait_s, deadline.left_s) if deadline else wait_s)
         self.wait_s = min(self.wait_s * self.policy.growth, self.policy.longest_poll_s)
 
     def poll_often(self) -> None:
@@ -192,25 +164,43 @@ class Poller:
 
     def believed(self) -> bool:
         """Return whether a refusal has lasted long enough."""
-        self.refused_since = self.refused_since or time.monotonic()
-        return not self.persistent or time.monotonic() - self.refused_since >= self.policy.absent_s
+        self.refused = self.refused or Deadline(self.policy.absent_s)
+        return not self.persistent or not self.refused.left_s
 
     def contact(self) -> None:
-        self.refused_since = None
+        self.refused = None
         if self.lost:
             self.lost = False
             self.report("back")
 
 
-class VmOperation(Poller):
-    """Carries out one operation; ``outcome``, ``resource`` and ``state`` are what is known of its resource so far."""
+class VmOperation(Poller, ABC):
+    """An operation on a node or queued resource; ``verb`` and ``target`` are as Google's operations name them.
 
-    def __init__(self, session: CloudSession, spec: OperationSpec, on_step: OnStep, policy: PollPolicy) -> None:
+    ``outcome``, ``resource`` and ``state`` are what is known of the resource so far.
+    """
+
+    def __init__(
+        self, session: CloudSession, project: str, zone: str, name: str, verb: Verb, queued: bool, on_step: OnStep, policy: PollPolicy
+    ) -> None:
         super().__init__(session, on_step, policy)
-        self.spec = spec
+        self.project, self.zone, self.name, self.verb, self.queued = project, zone, name, verb, queued
+        self.target = f"projects/{project}/locations/{zone}/{'queuedResources' if queued else 'nodes'}/{name}"
         self.outcome: Outcome = "nothing"
         self.resource: Resource | None = None
         self.state: str | None = None
+
+    @abstractmethod
+    def request_once(self) -> Operation:
+        """Send the request, once; raise CloudError."""
+
+    @abstractmethod
+    def read(self) -> FoundResource:
+        """Read the resource; raise CloudError, with status 404 if there is none."""
+
+    @abstractmethod
+    def arrived(self, found: FoundResource) -> bool:
+        """Return whether the resource as it was read shows that the request arrived."""
 
     def operations(self) -> frozenset[str] | None:
         """Return the names of the operations before the request, to tell its own from them later; None if they cannot be listed."""
@@ -223,18 +213,15 @@ class VmOperation(Poller):
         return frozenset(operation.name for operation in found) if isinstance(found, tuple) else None
 
     def list_operations(self) -> tuple[Operation, ...]:
-        return list_operations(self.session, self.spec.project, self.spec.zone)
-
-    def read(self) -> FoundResource:
-        return self.spec.read(self.session)
+        return list_operations(self.session, self.project, self.zone)
 
     def send(self) -> Operation | None:
         """Send the request; return its operation, None if the request was lost. Raise CloudError if it is refused."""
         before = self.operations()
-        self.report("sent", self.spec.target)
+        self.report("sent", self.target)
         self.outcome, self.persistent = "unknown", True
         try:
-            operation = self.spec.send(self.session)
+            operation = self.request_once()
         except CloudError as error:
             if is_refusal(error):
                 self.outcome, self.persistent = "nothing", False
@@ -254,28 +241,27 @@ class VmOperation(Poller):
 
         Raise CloudError if that cannot be found out.
         """
-        self.report("settling", self.spec.target)
+        self.report("settling", self.target)
         self.poll_often()
-        began, absent_since = time.monotonic(), None
+        patience, absent = Deadline(self.policy.settle_s), None
         while True:
             if own := self.own_operation(before):
                 self.outcome = "going on"
                 self.report("arrived", own.name)
                 return own
             found = self.ask(self.read)
-            now = time.monotonic()
-            if isinstance(found, FoundResource) and self.spec.arrived(found):
+            if isinstance(found, FoundResource) and self.arrived(found):
                 self.outcome = "going on"
                 self.report("arrived", found.state or "")
                 return UNNAMED
             if isinstance(found, Lost):
-                if self.policy.settle_s is not None and now - began > self.policy.settle_s:
+                if not patience.left_s:
                     raise CloudError("timed out", "Whether the request arrived could not be found out.", service="tpu")
             else:
-                absent_since = absent_since or now
-                if now - absent_since >= self.policy.absent_s:
+                absent = absent or Deadline(self.policy.absent_s)
+                if not absent.left_s:
                     self.outcome = "nothing"
-                    self.report("absent", self.spec.target)
+                    self.report("absent", self.target)
                     return None
             self.pause()
 
@@ -286,14 +272,13 @@ class VmOperation(Poller):
         found = self.ask(self.list_operations)
         if not isinstance(found, tuple):
             return None
-        own = [one for one in found if one.name not in before and one.target == self.spec.target and one.verb == self.spec.verb]
+        own = [one for one in found if one.name not in before and one.target == self.target and one.verb == self.verb]
         return own[0] if own else None
 
     def follow(self, operation: Operation) -> FoundResource:
         """Poll until the goal is reached; raise OperationError if it never will be, TimeoutError after ``total_s``, CloudError."""
-        due = None if self.policy.total_s is None else time.monotonic() + self.policy.total_s
-        name, gone_since = operation.name, None
-        error = operation.error
+        name, error = operation.name, operation.error
+        deadline, gone = Deadline(self.policy.total_s), None
         self.poll_often()
         while True:
             under_way = False
@@ -307,19 +292,19 @@ class VmOperation(Poller):
                 raise error
             found = self.ask(self.read)
             if isinstance(found, FoundResource):
-                gone_since = None
+                gone = None
                 self.keep(found)
                 if found.error and not name:  # as long as there is an operation, it will say why
                     raise found.error
                 if found.done:
                     return found
             elif isinstance(found, Missing) and not under_way:
-                gone_since = gone_since or time.monotonic()
-                if time.monotonic() - gone_since >= self.policy.absent_s:
+                gone = gone or Deadline(self.policy.absent_s)
+                if not gone.left_s:
                     raise OperationError("It no longer exists: it was deleted, or Google took it back.", 5)
-            if due is not None and time.monotonic() >= due:
+            if not deadline.left_s:
                 raise TimeoutError
-            self.pause(due)
+            self.pause(deadline)
 
     def operation(self, name: str) -> Operation | Missing | Lost:
         """Read the operation; without permission or answer, the resource tells instead. Raise CloudError if that was cancelled."""
@@ -341,9 +326,9 @@ class VmOperation(Poller):
     def appear(self) -> FoundResource:
         """Return the resource of an accepted request, which may appear only after a moment. Raise CloudError, Cancelled."""
         self.poll_often()
-        began = time.monotonic()
+        patience = Deadline(self.policy.absent_s)
         while not isinstance(found := self.ask(self.read), FoundResource):
-            if time.monotonic() - began >= self.policy.absent_s:
+            if not patience.left_s:
                 raise CloudError("timed out", "The request was accepted, but the resource does not appear yet.", service="tpu")
             self.pause()
         self.keep(found)
@@ -355,12 +340,12 @@ class VmOperation(Poller):
         A resource that is still being created or deleted goes by itself, so it is waited for.
         """
         self.poll_often()
-        began = time.monotonic()
+        patience = Deadline(self.policy.absent_s)
         while True:
             found = self.ask(self.read)
             if isinstance(found, Missing):
                 return None
-            late = time.monotonic() - began >= self.policy.absent_s
+            late = not patience.left_s
             if isinstance(found, FoundResource) and (late or found.state not in ("DELETING", "CREATING")):
                 return found
             if late:

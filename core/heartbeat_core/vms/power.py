@@ -19,18 +19,7 @@ from heartbeat_core.cloud.tpu import (
 )
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError
-from heartbeat_core.vms.create import reason
-from heartbeat_core.vms.operation import (
-    NOT_FOUND,
-    FoundResource,
-    OnStep,
-    OperationSpec,
-    PollPolicy,
-    VmError,
-    VmOperation,
-    ignore_step,
-    is_cancelled,
-)
+from heartbeat_core.vms.operation import NOT_FOUND, FoundResource, OnStep, PollPolicy, VmError, VmOperation, ignore_step, is_cancelled
 from heartbeat_core.vms.vocabulary import ACTIONS, Change, Resource, command_of, queue_of, state_of
 
 GOALS = {"start": "READY", "stop": "STOPPED"}
@@ -64,7 +53,7 @@ def carry_out(
     """
     if problem := refuse(resource, action):
         raise problem
-    operation = VmOperation(session, change_of(project, resource, action), on_step, policy or PollPolicy())
+    operation = ResourceChange(session, project, resource, action, on_step, policy or PollPolicy())
     try:
         accepted = operation.send()
         if accepted is None:
@@ -73,36 +62,43 @@ def carry_out(
             raise VmError(title, cause, "Nothing was changed. Try again.", outcome="there", again=True)
         if wait:
             operation.follow(accepted)
-            operation.report("done", operation.spec.target)
+            operation.report("done", operation.target)
     except (OperationError, CloudError, Cancelled, TimeoutError) as error:
-        raise failed(error, operation, resource, action) from error
+        raise failed(error, operation) from error
 
 
-def by_request(resources: Iterable[Resource], action: Change) -> dict[str, list[Resource]]:
+def by_request(resources: Iterable[Resource], action: Change) -> dict[tuple[str, str, bool], list[Resource]]:
     """Group resources by the request that changes them: one deletes a queued resource with all its nodes."""
-    found: dict[str, list[Resource]] = {}
+    found: dict[tuple[str, str, bool], list[Resource]] = {}
     for resource in resources:
-        found.setdefault(change_of("", resource, action).target, []).append(resource)
+        found.setdefault((resource.zone, *named_by_request(resource, action)), []).append(resource)
     return found
 
 
-def change_of(project: str, resource: Resource, action: Change) -> ResourceChange:
-    """Return the change of the node, or of the queued resource that it is deleted with."""
+def named_by_request(resource: Resource, action: Change) -> tuple[str, bool]:
+    """Return the name that a request names, and whether it is a queued resource's: a node of one is deleted with that."""
     queue = queue_of(resource) if action == "delete" else None
-    return ResourceChange(project, resource.zone, queue or resource.id, action, queued=queue is not None)
+    return queue or resource.id, queue is not None
 
 
-class ResourceChange(OperationSpec):
+class ResourceChange(VmOperation):
     """A node that is started, stopped or deleted, or a queued resource that is deleted with its nodes."""
 
-    def send(self, session: CloudSession) -> Operation:
-        if self.queued:
-            return delete_queued_resource(session, self.project, self.zone, self.name)
-        return change_node(session, self.project, self.zone, self.name, self.verb)
+    def __init__(
+        self, session: CloudSession, project: str, resource: Resource, action: Change, on_step: OnStep, policy: PollPolicy
+    ) -> None:
+        name, queued = named_by_request(resource, action)
+        super().__init__(session, project, resource.zone, name, action, queued, on_step, policy)
+        self.changed, self.action = resource, action
 
-    def read(self, session: CloudSession) -> FoundResource:
+    def request_once(self) -> Operation:
+        if self.queued:
+            return delete_queued_resource(self.session, self.project, self.zone, self.name)
+        return change_node(self.session, self.project, self.zone, self.name, self.verb)
+
+    def read(self) -> FoundResource:
         try:
-            found: Resource = (get_queued_resource if self.queued else get_node)(session, self.project, self.zone, self.name)
+            found: Resource = (get_queued_resource if self.queued else get_node)(self.session, self.project, self.zone, self.name)
         except CloudError as error:
             if self.verb == "delete" and error.status == NOT_FOUND:
                 return FoundResource(None, done=True)
@@ -115,9 +111,10 @@ class ResourceChange(OperationSpec):
         return found.done or found.state in UNDER_WAY[self.verb]
 
 
-def failed(error: BaseException, operation: VmOperation, resource: Resource, action: Change) -> VmError:
+def failed(error: BaseException, operation: ResourceChange) -> VmError:
     """Return why a change failed, and how to see what became of it."""
-    project, done = operation.spec.project, ACTIONS[action].done
+    project, resource, action = operation.project, operation.changed, operation.action
+    done = ACTIONS[action].done
     commands = (command_of("describe", resource, project), command_of(action, resource, project))
     sent = operation.outcome != "nothing"
     seen = f" Last seen: {operation.state}." if operation.state else ""
@@ -134,7 +131,7 @@ def failed(error: BaseException, operation: VmOperation, resource: Resource, act
     diagnosis = diagnose_exception(error, "operation" if final else "call", words)
     if final or not sent:
         remedy = f"{resource.id} was not {done}.{seen}"
-        return VmError(diagnosis.title, reason(diagnosis), remedy, outcome="there", diagnosis=diagnosis, commands=commands[:1])
+        return VmError(diagnosis.title, diagnosis.why, remedy, outcome="there", diagnosis=diagnosis, commands=commands[:1])
     return VmError(
-        diagnosis.title, reason(diagnosis), goes_on, outcome="there", exit_code=COULD_NOT_TELL, diagnosis=diagnosis, commands=commands
+        diagnosis.title, diagnosis.why, goes_on, outcome="there", exit_code=COULD_NOT_TELL, diagnosis=diagnosis, commands=commands
     )

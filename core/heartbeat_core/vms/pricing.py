@@ -83,7 +83,6 @@ def estimate(
 
 
 def why_unpriced(accelerator_type: str, zone: str, provisioning: Provisioning) -> str:
-    """Return why there is no price for it."""
     if provisioning == "reserved":
         return "reserved TPUs are paid for by contract"
     if find_accelerator(accelerator_type) is None:
@@ -107,7 +106,7 @@ def fetch_rates(session: CloudSession) -> Rates:
     params = {"pageSize": "5000", "currencyCode": CURRENCY, "fields": FIELDS}
     found = session.list(SERVICE, f"/v1/services/{COMPUTE}/skus", "skus", params)
     source = "the emulator's list" if session.emulated else "Google's public price list"
-    return Rates(datetime.now(timezone.utc), source, read_skus(found.items), emulated=session.emulated)
+    return Rates(datetime.now(timezone.utc), source, read_skus(found), emulated=session.emulated)
 
 
 def find_rates(session: CloudSession, cache: Path | None = None, *, fresh: timedelta = FRESH) -> Rates:

@@ -71,15 +71,14 @@ def find_headroom(session: CloudSession, request: CreateRequest, inventory: Inve
     kind = request.accelerator
     if kind is None:
         return ()
-    everything = Nodes(inventory.nodes, inventory.queued)
+    everything = Nodes(inventory.nodes, inventory.queued, inventory.unreachable)
 
     def ask(scope: Scope) -> QuotaHeadroom | None:
         place = request.zone if scope == "zone" else request.zone.rpartition("-")[0]
         quota_id = kind.quota_id(request.provisioning, scope)
         if not place or quota_id is None:
             return None
-        silent = tuple(zone for zone in inventory.unreachable if place in (zone, zone.rpartition("-")[0]))
-        use = held(replace(everything, unreachable=silent), kind, request.provisioning, scope, place)
+        use = held(everything, kind, request.provisioning, scope, place)
         if inventory.queued_problem:
             use = replace(use, doubts=(*use.doubts, "queued resources could not be listed"))
         headroom = QuotaHeadroom(scope, place, quota_id, kind.family.unit, kind.size, None, use)

@@ -8,16 +8,16 @@ import re
 import shlex
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from heartbeat_core.cloud.accelerators import RUNTIMES_SOURCE, Accelerator, Provisioning, find_accelerator, runtime_fits
+from heartbeat_core.cloud.accelerators import RUNTIMES_SOURCE, Accelerator, Provisioning, find_accelerator, runtime_fits, runtime_for
 from heartbeat_core.cloud.gcloud_config import SourcedValue
 from heartbeat_core.cloud.session import CloudSession
-from heartbeat_core.cloud.target import ZONE, Target
+from heartbeat_core.cloud.target import ZONE, Target, TargetOffers
 from heartbeat_core.cloud.tpu import list_accelerator_types, list_runtime_versions
 from heartbeat_core.errors import HeartbeatError, nearest
 from heartbeat_core.paths import expanded, state_folder, write_whole
@@ -29,6 +29,7 @@ EMAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+")
 NETWORK = re.compile(r"[-\w./:]+")
 LABEL_KEY, LABEL_VALUE = re.compile(r"[a-z][-_a-z0-9]{0,62}"), re.compile(r"[-_a-z0-9]{0,63}")
 FLEX_START = "--provisioning-model=flex-start"
+MOST_NAMES = 12  # in a sentence
 MOST_SCRIPT_BYTES = 256 * 1024  # that one value of metadata holds
 WORDS: dict[Provisioning, str] = {"on-demand": "on demand", "spot": "spot", "reserved": "reserved", "flex-start": "Flex-start"}
 RUN_TIME, LONGEST_RUN_S, DEFAULT_RUN_TIME = re.compile(r"([1-9]\d{0,6})([smhd])"), 7 * 86400, "4h"
@@ -41,21 +42,12 @@ def wrong(field_: str, title: str, why: str, remedy: str) -> Problem:
     return field_, HeartbeatError(title, why, remedy)
 
 
-@dataclass(frozen=True)
-class ZoneOffers:
-    """What a zone offers; empty if it was not asked, or did not say."""
-
-    zone: str = ""
-    accelerator_types: tuple[str, ...] = ()
-    runtime_versions: tuple[str, ...] = ()
-
-
-def fetch_offers(session: CloudSession, project: str, zone: str) -> ZoneOffers:
+def fetch_offers(session: CloudSession, project: str, zone: str) -> TargetOffers:
     """Ask for accelerator types and runtime versions side by side; raise CloudError."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="runtimes") as pool:
         versions = pool.submit(list_runtime_versions, session, project, zone)
         types = list_accelerator_types(session, project, zone)
-        return ZoneOffers(zone, types, versions.result())
+        return TargetOffers(accelerator_types=types, runtime_versions=versions.result())
 
 
 @dataclass(frozen=True)
@@ -83,7 +75,6 @@ class CreateRequest:
 
     @property
     def accelerator(self) -> Accelerator | None:
-        """Return what is known of the type, None if it is not known here."""
         return find_accelerator(self.accelerator_type)
 
     @property
@@ -99,14 +90,12 @@ class CreateRequest:
         }
 
     def summary(self) -> str:
-        """Return it in one line."""
         until = f" for {self.max_run_time or DEFAULT_RUN_TIME}" if self.provisioning == "flex-start" else ""
         model = f"{WORDS[self.provisioning]}{until}{', queued' * self.queued}"
         address = "external address" if self.external_ip else "no external address"
         return f"{self.name}: {self.accelerator_type} in {self.zone}, {model}, {self.runtime_version}, {address}"
 
     def reach(self) -> str:
-        """Return how it will be reached."""
         if self.external_ip:
             return "By ssh at its external address."
         return (
@@ -114,9 +103,9 @@ class CreateRequest:
             "--tunnel-through-iap) or from a machine in its network. It reaches the internet only where its network has Cloud NAT."
         )
 
-    def problems(self, offers: ZoneOffers | None = None) -> dict[str, HeartbeatError]:
+    def problems(self, offers: TargetOffers | None = None) -> dict[str, HeartbeatError]:
         """Return what is wrong, by the name of the field, also by what the zone offers if that is known."""
-        offers = offers or ZoneOffers()
+        offers = offers or TargetOffers()
         found = (*self.wrong_names(), *self.wrong_kind(offers), *self.wrong_rest())
         return dict(reversed(found))  # the first of each field counts
 
@@ -129,7 +118,7 @@ class CreateRequest:
         if not ZONE.fullmatch(self.zone):
             yield wrong("zone", f"{self.zone!r} is no zone", "It is a region and an ending.", "Give one such as us-central1-b.")
 
-    def wrong_kind(self, offers: ZoneOffers) -> Iterator[Problem]:
+    def wrong_kind(self, offers: TargetOffers) -> Iterator[Problem]:
         kind, types, versions = self.accelerator, offers.accelerator_types, offers.runtime_versions
         if IN_COMPUTE_ENGINE.match(self.accelerator_type):
             yield "accelerator_type", self.made_elsewhere()
@@ -250,20 +239,14 @@ class CreateRequest:
 
     def words(self) -> dict[str, str]:
         """Return what remedies may name."""
-        known = {
-            "project": self.project, "zone": self.zone, "tpu_name": self.name, "service_account": self.service_account,
-            "accelerator_type": self.accelerator_type, "runtime_version": self.runtime_version,
-        }  # fmt: skip
-        return {name: value for name, value in known.items() if value}
+        return {name: value for name, value in self.parts.items() if value}
 
 
-def some(names: Iterable[str], most: int = 12) -> str:
-    names = tuple(names)
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def offer_of(zone: str, names: Iterable[str]) -> str:
-    return f"{zone} offers {some(names)}." if names else f"What {zone} offers is not known."
+def offer_of(zone: str, names: Sequence[str]) -> str:
+    if not names:
+        return f"What {zone} offers is not known."
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"{zone} offers {', '.join(names[:MOST_NAMES])}{more}."
 
 
 def near(name: str, names: Iterable[str]) -> str:
@@ -296,37 +279,33 @@ def read_script(path: str) -> str:
 
 
 SCHEMA = 1
+EMPTY = CreateRequest("", "", "", "", "")
 
 
 def first_request(target: Target, last: CreateRequest | None = None) -> CreateRequest:
     """Return the request to begin with: what flags, environment and settings name, else the last one, else the defaults."""
+    last = last or replace(EMPTY, provisioning=target.model)
 
     def pick(name: str, kept: str) -> str:
         chosen: SourcedValue = getattr(target, name)
         return (chosen.value if chosen and not by_default(chosen) else kept or chosen.value) or ""
 
-    kind = pick("accelerator_type", last.accelerator_type if last else "")
+    kind = pick("accelerator_type", last.accelerator_type)
     runtime = target.runtime_version
     if by_default(runtime):  # it goes with the default type, which may not be the one that was picked
-        found = find_accelerator(kind)
-        kept = last.runtime_version if last and last.accelerator_type == kind else None
-        runtime = SourcedValue(kept or (found.family.runtime if found else None), "goes with the type")
-    request = CreateRequest(
-        project=target.project.value or (last.project if last else ""),
-        zone=pick("zone", last.zone if last else ""),
-        name=pick("tpu_name", last.name if last else ""),
+        kept = last.runtime_version if last.accelerator_type == kind else None
+        runtime = SourcedValue(kept or runtime_for(kind), "goes with the type")
+    return replace(
+        last,
+        project=target.project.value or last.project,
+        zone=pick("zone", last.zone),
+        name=pick("tpu_name", last.name),
         accelerator_type=kind,
         runtime_version=runtime.value or "",
-        provisioning=target.model if last is None or not by_default(target.provisioning) else last.provisioning,
-        service_account=pick("service_account", last.service_account if last else ""),
-        subnetwork=pick("subnetwork", last.subnetwork if last else ""),
+        provisioning=last.provisioning if by_default(target.provisioning) else target.model,
+        service_account=pick("service_account", last.service_account),
+        subnetwork=pick("subnetwork", last.subnetwork),
     )
-    if last is None:
-        return request
-    return replace(
-        request, queued=last.queued, external_ip=last.external_ip, network=last.network, labels=last.labels,
-        startup_script=last.startup_script, max_run_time=last.max_run_time,
-    )  # fmt: skip
 
 
 def by_default(chosen: SourcedValue) -> bool:
@@ -341,9 +320,9 @@ def last_request(path: Path | None = None) -> CreateRequest | None:
         if table["schema"] != SCHEMA:
             return None
         kept = table["create"]
-        known = {field.name: kept[field.name] for field in fields(CreateRequest) if field.name in kept}
-        request = CreateRequest(**known)
-        return request if all(fits(getattr(request, name), kind) for name, kind in KINDS.items()) else None
+        request = CreateRequest(**{name: kept[name] for name in vars(EMPTY) if name in kept})
+        alike = all(type(value) is type(getattr(EMPTY, name)) for name, value in vars(request).items())
+        return request if alike and all(isinstance(part, str) for pair in request.labels.items() for part in pair) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -356,12 +335,3 @@ def keep_request(request: CreateRequest, path: Path | None = None) -> None:
 
 def state_file() -> Path:
     return state_folder() / "last-vm.json"
-
-
-KINDS = {field.name: {"bool": bool, "Mapping[str, str]": dict}.get(str(field.type), str) for field in fields(CreateRequest)}
-
-
-def fits(value: object, kind: type) -> bool:
-    if isinstance(value, dict):
-        return kind is dict and all(isinstance(part, str) for pair in value.items() for part in pair)
-    return type(value) is kind

@@ -57,7 +57,6 @@ def node_json(node: Node, rates: Rates | None, now: datetime) -> dict[str, Any]:
 
 
 def queued_json(queued: QueuedResource, now: datetime) -> dict[str, Any]:
-    """Return a queued resource as JSON."""
     age = age_s(queued.created, now)
     return {
         "name": queued.id,

@@ -157,27 +157,14 @@ def queue_of(resource: Resource) -> str | None:
 # -- steps of an operation
 
 Step = Literal[
-    "looked",  # the name is free
-    "sent",  # the request; detail is the resource
-    "accepted",  # detail is the operation
-    "state",  # detail is the state that it has come to
-    "lost",  # no answer; the question is asked again
-    "back",  # there are answers again
-    "settling",  # the answer to the request was lost
-    "arrived",
-    "absent",
-    "there",  # one of that name and kind: it is watched, and no other is asked for
-    "done",
-    "zone",  # detail is the zone that is tried next
-    "failed",  # detail is the zone and why
-    "dropped",  # detail is a zone
-    "waiting",  # until the next round; detail is for how long
-]
-# What each is called, and its style; the braces stand for the detail.
+    "looked", "sent", "accepted", "state", "lost", "back", "settling", "arrived", "absent", "there", "done", "zone", "failed", "dropped",
+    "waiting",
+]  # fmt: skip
+# What each but "state" is called, and its style; the braces stand for the detail.
 STEPS: Mapping[Step, StyledText] = {
     "looked": ("name is free", "plain"),
-    "sent": ("request sent", "plain"),
-    "accepted": ("accepted", "plain"),
+    "sent": ("request sent", "plain"),  # detail is the resource
+    "accepted": ("accepted", "plain"),  # detail is the operation
     "lost": ("! no answer; asking again", "attention"),
     "back": ("answers again", "plain"),
     "settling": ("! answer lost; checking whether the request arrived", "attention"),
@@ -186,7 +173,7 @@ STEPS: Mapping[Step, StyledText] = {
     "there": ("! exists already; watching it", "attention"),
     "done": ("✓ done", "ok"),
     "zone": ("trying {}", "strong"),
-    "failed": ("✗ failed in {}", "failed"),
+    "failed": ("✗ failed in {}", "failed"),  # detail is the zone and why
     "dropped": ("{} is not tried again", "plain"),
     "waiting": ("… next round in {}", "attention"),
 }

@@ -6,11 +6,12 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
-from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.cancellation import Deadline
+from heartbeat_core.cloud.errors import unless_missing
 from heartbeat_core.cloud.session import CloudSession
-from heartbeat_core.cloud.tpu import get_node, get_queued_resource
-from heartbeat_core.vms.operation import NOT_FOUND, Lost, Missing, OnStep, Poller, PollPolicy, ignore_step
-from heartbeat_core.vms.vocabulary import NODE_STATES, QUEUED_STATES, find_state
+from heartbeat_core.cloud.tpu import Node, get_node, get_queued_resource
+from heartbeat_core.vms.operation import Lost, Missing, OnStep, Poller, PollPolicy, ignore_step
+from heartbeat_core.vms.vocabulary import NODE_STATES, QUEUED_STATES, Resource, state_of
 
 WatchOutcome = Literal["reached", "ended", "gone", "timed out"]
 
@@ -18,14 +19,6 @@ NO_STATE = "?"  # Google names none
 ABSENT = "GONE"  # no word of Google's: wait until it no longer exists
 OF_QUEUES = QUEUED_STATES.keys() - NODE_STATES.keys()
 STATES = NODE_STATES.keys() | QUEUED_STATES.keys() | {ABSENT}
-
-
-@dataclass(frozen=True)
-class SeenState:
-    """A state, and whether a node or a queued resource is in it."""
-
-    name: str
-    of_node: bool
 
 
 @dataclass(frozen=True)
@@ -53,24 +46,24 @@ def watch(
     """
     poller = Poller(session, on_step, policy or PollPolicy(absent_s=10.0))
     began = still_since = time.monotonic()
-    due = None if poller.policy.total_s is None else began + poller.policy.total_s
+    deadline = Deadline(poller.policy.total_s)
     state: str | None = None
     while True:
-        found = poller.ask(lambda: read_state(session, project, zone, name, queue_first=until in OF_QUEUES))
+        found = poller.ask(lambda: read_named(session, project, zone, name, queue_first=until in OF_QUEUES))
         now = time.monotonic()
-        if isinstance(found, SeenState) and found.name != state:
-            state, still_since = found.name, now
+        if not isinstance(found, Missing | Lost) and (found.state or NO_STATE) != state:
+            state, still_since = found.state or NO_STATE, now
             poller.poll_often()
             poller.report("state", state)
         still = now - still_since >= poller.policy.absent_s
         if outcome := judge(found, until, seen=state is not None, still=still):
             return Watched(outcome, state, now - began)
-        if due is not None and now >= due:
+        if not deadline.left_s:
             return Watched("timed out", state, now - began)
-        poller.pause(due)
+        poller.pause(deadline)
 
 
-def judge(found: SeenState | Missing | Lost, until: str, *, seen: bool, still: bool) -> WatchOutcome | None:
+def judge(found: Resource | Missing | Lost, until: str, *, seen: bool, still: bool) -> WatchOutcome | None:
     """Return how the wait has ended, None if it goes on; ``still``: nothing has changed for a while, ``seen``: it existed once."""
     if isinstance(found, Lost):
         return None
@@ -78,31 +71,18 @@ def judge(found: SeenState | Missing | Lost, until: str, *, seen: bool, still: b
         if until == ABSENT:
             return "reached"
         return "gone" if seen or still else None  # right after the request it may not be visible yet
-    if found.name == until:
+    if found.state == until:
         return "reached"
     if until == ABSENT:
         return None
-    state = find_state(found.name, queued=not found.of_node)
-    without_queue = found.of_node and until in OF_QUEUES
+    state = state_of(found)
+    without_queue = isinstance(found, Node) and until in OF_QUEUES
     return "ended" if state.final or (still and (without_queue or state.resting)) else None
 
 
-def read_state(session: CloudSession, project: str, zone: str, name: str, *, queue_first: bool) -> SeenState:
-    """Return the state of the node of that name, or of the queued resource if there is no node; raise CloudError.
-
-    With ``queue_first`` the queued resource comes first.
-    """
-
-    def of_node() -> SeenState:
-        return SeenState(get_node(session, project, zone, name).state or NO_STATE, of_node=True)
-
-    def of_queue() -> SeenState:
-        return SeenState(get_queued_resource(session, project, zone, name).state or NO_STATE, of_node=False)
-
-    first, second = (of_queue, of_node) if queue_first else (of_node, of_queue)
-    try:
-        return first()
-    except CloudError as error:
-        if error.status != NOT_FOUND:
-            raise
-    return second()
+def read_named(session: CloudSession, project: str, zone: str, name: str, *, queue_first: bool) -> Resource:
+    """Return the node of that name, or the queued resource if there is no node, or the other way round; raise CloudError."""
+    where = (session, project, zone, name)
+    if queue_first:
+        return unless_missing(get_queued_resource, *where) or get_node(*where)
+    return unless_missing(get_node, *where) or get_queued_resource(*where)

@@ -18,18 +18,8 @@ from heartbeat_core.cloud.tpu import Node
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
 from heartbeat_core.diagnosis.model import Diagnosis
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, NO, HeartbeatError
-from heartbeat_core.vms.create import Creation, reason
-from heartbeat_core.vms.operation import (
-    FoundResource,
-    Lost,
-    OnStep,
-    OperationStep,
-    Outcome,
-    PollPolicy,
-    VmError,
-    ignore_step,
-    is_cancelled,
-)
+from heartbeat_core.vms.create import Creation
+from heartbeat_core.vms.operation import FoundResource, Lost, OnStep, OperationStep, Outcome, PollPolicy, VmError, ignore_step, is_cancelled
 from heartbeat_core.vms.request import CreateRequest
 from heartbeat_core.vms.vocabulary import Step
 
@@ -82,7 +72,7 @@ class ZoneSearch:
         # the outcome of a request must be known before the next zone is tried, however long that takes
         self.policy = replace(policy, settle_s=None)
         self.all_zones, self.doubtful = zones, set[str]()
-        self.limit_s, self.deadline = limit_s, None if limit_s is None else Deadline(limit_s)
+        self.limit_s, self.deadline = limit_s, Deadline(limit_s)
 
     def carry_out(self) -> Node:
         round_s = self.policy.round_s
@@ -98,8 +88,7 @@ class ZoneSearch:
                     if node := self.try_in(zone):
                         return self.only(node)
                 self.report("waiting", f"{round_s:.0f} s")
-                wait_s = round_s * random.uniform(0.8, 1.0)
-                self.session.cancellation.sleep(min(wait_s, self.deadline.left_s) if self.deadline else wait_s)
+                self.session.cancellation.sleep(min(round_s * random.uniform(0.8, 1.0), self.deadline.left_s))
                 round_s = min(1.5 * round_s, self.policy.longest_round_s)
         except (Cancelled, CloudError) as error:
             if is_cancelled(error):
@@ -131,12 +120,12 @@ class ZoneSearch:
         A zone that refuses to answer has none, unless a request to it was lost. If none was lost, the time limit holds.
         """
         for zone in zones:
-            operation = self.creation(zone).operation
+            creation = self.creation(zone)
             try:
-                while isinstance(found := operation.ask(operation.read), Lost):
+                while isinstance(found := creation.ask(creation.read), Lost):
                     if self.late() and not self.doubtful:
                         raise self.nothing_created(f"no zone had one within {self.limit_s:g} s")
-                    operation.pause()
+                    creation.pause()
             except CloudError as error:
                 if error.kind != "refused" or zone in self.doubtful:
                     raise
@@ -176,13 +165,13 @@ class ZoneSearch:
         return Creation(self.session, replace(self.request, zone=zone), self.on_step, self.policy)
 
     def late(self) -> bool:
-        return self.deadline is not None and not self.deadline.left_s
+        return not self.deadline.left_s
 
     def nothing_created(self, title: str, exit_code: int | None = None, diagnosis: Diagnosis | None = None) -> VmError:
         """Return the error of a search that ended without a TPU VM, as far as is known."""
         outcome: Outcome = "unknown" if self.doubtful else "nothing"
         code = exit_code or (COULD_NOT_TELL if self.doubtful else NO)
-        cause = reason(diagnosis) if diagnosis else ""
+        cause = diagnosis.why if diagnosis else ""
         title = title or (diagnosis.title if diagnosis else "")
         where = f" It may still appear in {', '.join(sorted(self.doubtful))}, where a request was lost." if self.doubtful else ""
         remedy = f"Nothing was created.{where}"

@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 import pytest
 
 from heartbeat_core.checks.iam import find_grant
-from heartbeat_core.cloud.projects import Condition, IamBinding, IamPolicy
+from heartbeat_core.cloud.projects import Condition, IamBinding
 from heartbeat_core.emulator.scenario import read_roles
 
 ROBOT, ROLE = "serviceAccount:robot@llm.iam.gserviceaccount.com", "roles/tpu.admin"
@@ -49,7 +49,7 @@ def included(role: str) -> frozenset[str] | None:
     ],
 )
 def test_a_grant_holds_only_where_that_is_sure(bindings: tuple[IamBinding, ...], inherits: bool, holds: bool | None, reason: str) -> None:
-    found = find_grant(IamPolicy(bindings), ROBOT, "tpu.nodes.get", included, inherits=inherits, now=NOW)
+    found = find_grant(bindings, ROBOT, "tpu.nodes.get", included, inherits=inherits, now=NOW)
     assert found.holds is holds
     assert reason in found.reason
 
@@ -58,4 +58,4 @@ def test_a_grant_holds_only_where_that_is_sure(bindings: tuple[IamBinding, ...],
     ("role", "holds"), [("roles/editor", False), ("roles/owner", True), ("roles/storage.objectAdmin", True), ("roles/tpu.admin", False)]
 )
 def test_a_role_counts_by_its_permissions(role: str, holds: bool) -> None:
-    assert find_grant(IamPolicy((bound(role),)), ROBOT, "storage.objects.get", included, inherits=False).holds is holds
+    assert find_grant((bound(role),), ROBOT, "storage.objects.get", included, inherits=False).holds is holds

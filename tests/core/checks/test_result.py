@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heartbeat_core.checks.result import GLYPHS, GROUPS, CheckReport, Evidence, Result, Status, count
+from heartbeat_core.checks.result import GLYPHS, GROUPS, CheckReport, Result, Status, count
+from heartbeat_core.cloud.session import Evidence
 from heartbeat_core.diagnosis.model import Remedy
 
 STATUSES = st.lists(st.sampled_from(get_args(Status)), max_size=8)

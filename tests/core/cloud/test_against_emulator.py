@@ -71,12 +71,12 @@ def test_all_that_is_ready_is_read(cloud: Cloud) -> None:
     assert projects.granted_permissions(session, P, ["tpu.nodes.create", "bigquery.jobs.create"]) == {"tpu.nodes.create"}
     assert billing.get_billing(session, P).enabled
     apis = services.get_apis(session, P)
-    assert set(apis) == set(services.NAMES)
-    assert all(api.enabled for api in apis.values())
+    assert apis == dict.fromkeys(services.NAMES, "ENABLED")
     policy = projects.get_policy(session, P)
     account = f"heartbeat-tpu@{P}.iam.gserviceaccount.com"
-    assert policy.holds(f"serviceAccount:{account}", "roles/tpu.admin")
-    assert any(policy.holds(f"serviceAccount:{email}", role) for email, role in iam.service_agents(NUMBER))
+    held = [(binding.role, member) for binding in policy for member in binding.members]
+    assert ("roles/tpu.admin", f"serviceAccount:{account}") in held
+    assert any((role, f"serviceAccount:{email}") in held for email, role in iam.service_agents(NUMBER))
     assert not iam.is_disabled(session, P, account)
     assert "storage.objects.get" in iam.role_permissions(session, "roles/storage.objectAdmin")
     assert not projects.get_organization_policy(session, P, "compute.requireShieldedVm").restricts
@@ -167,4 +167,4 @@ def test_a_flaky_cloud_is_read_to_the_end_or_refused_in_order() -> None:
                     ended.append("read")
     assert ended.count("read") > len(ended) / 2
     assert set(ended) <= {"read", "refused", "cut", "garbled"}
-    assert any(call.tries > 1 for call in session.calls)
+    assert any("tries" in call.answered for call in session.calls)

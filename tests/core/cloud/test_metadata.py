@@ -17,7 +17,6 @@ TOLD = {
     "instance/zone": "projects/7/zones/us-central1-b",
     "instance/service-accounts/default/email": "robot@llm.iam.gserviceaccount.com",
     "instance/service-accounts/default/scopes": "https://a\nhttps://b\n",
-    "instance/attributes/agent-worker-number": "0",
     "instance/attributes/tpu-env": TPU_ENV,
 }
 
@@ -35,7 +34,7 @@ def test_a_tpu_vm_is_recognized(server: Any, answer: Any) -> None:
     server.say(give)
     metadata = read(server)
     assert metadata == Metadata(
-        "llm", "us-central1-b", "robot@llm.iam.gserviceaccount.com", ("https://a", "https://b"), "v6e-1", "0",
+        "llm", "us-central1-b", "robot@llm.iam.gserviceaccount.com", ("https://a", "https://b"), "v6e-1",
         {"ACCELERATOR_TYPE": "v6e-1", "RUNTIME_VERSION": "v2-alpha-tpuv6e", "ZONE": "us-central1-b"},
     )  # fmt: skip
     assert metadata.is_tpu_vm

@@ -31,7 +31,7 @@ def test_the_row_that_names_the_place_comes_before_those_that_list_it(rows: list
     named = [row for row in rows if row.dimensions.get("zone") == zone]
     listed = [row for row in rows if not row.dimensions and zone in row.locations]
     expected = next(iter(named + listed), None)
-    assert choose_row(quota(*rows), zone, {}) is expected
+    assert choose_row(quota(*rows), zone) is expected
     assert quota(*rows).limit(zone) == (expected.limit if expected else Limit("unset"))
 
 
@@ -41,15 +41,12 @@ def test_other_places_and_their_order_do_not_matter(rows: list[QuotaRow], zone: 
     ours = [row for row in rows if row not in others]
     mixed = [*others, *ours]
     chance.shuffle(others)
-    assert choose_row(quota(*mixed), zone, {}) == choose_row(quota(*others, *ours), zone, {})
+    assert choose_row(quota(*mixed), zone) == choose_row(quota(*others, *ours), zone)
 
 
-def test_a_row_of_another_family_is_none_of_ours() -> None:
-    ours = QuotaRow({"tpu_family": "CT6E", "region": "us-east5"}, (), Limit("limited", 4))
+def test_a_row_of_a_family_is_none_of_ours() -> None:
     theirs = QuotaRow({"tpu_family": "CT5P", "region": "us-east5"}, (), Limit("limited", 9))
-    both = quota(theirs, ours, dimensions=("region", "tpu_family"))
-    assert both.limit("us-east5", {"tpu_family": "CT6E"}) == Limit("limited", 4)
-    assert both.limit("us-east5") == Limit("unset")
+    assert quota(theirs, dimensions=("region", "tpu_family")).limit("us-east5") == Limit("unset")
 
 
 def test_a_quota_of_the_whole_world_holds_everywhere() -> None:
@@ -204,6 +201,6 @@ def test_a_type_is_read_from_its_topology(kind: str | None, topology: str | None
 
 
 def test_doubts_are_reported() -> None:
-    found = use(node("a", "v9-4"), node("b", None), unreachable=("us-west1-c",))
+    found = use(node("a", "v9-4"), node("b", None), unreachable=("us-west1-c", "projects/p/locations/us-central1-b"))
     assert found.sure == 0
-    assert found.doubts == ("us-west1-c did not answer", "a is of an unknown type, v9-4", "b is of an unknown type, which is not said")
+    assert found.doubts == ("us-central1-b did not answer", "a is of an unknown type, v9-4", "b is of an unknown type, which is not said")

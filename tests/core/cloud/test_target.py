@@ -82,7 +82,7 @@ def test_defaults_are_the_handbooks_and_say_so() -> None:
     assert (target.zone.value, target.zone.source, target.region) == ("us-central1-b", "default", "us-central1")
     assert (target.accelerator_type.value, target.model) == ("v6e-1", "on-demand")
     assert (target.runtime_version.value, target.runtime_version.source) == ("v2-alpha-tpuv6e", "goes with v6e-1")
-    assert set(target.to_json()) == {part.name for part in PARTS}
+    assert set(target.to_json()) == set(PARTS)
     assert target.to_json()["zone"] == {"value": "us-central1-b", "source": "default"}
 
 

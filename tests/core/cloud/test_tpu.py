@@ -42,12 +42,12 @@ def test_a_call_is_evidence(server: Any, session: CloudSession, answer: Any) -> 
     server.say(answer(503), answer(body={"name": NODE + "n", "state": 2}))
     assert tpu.get_node(session, "p", "z", "n").state == "READY"
     (call,) = session.calls
-    assert (call.method, call.service, call.path, call.status, call.tries) == ("GET", "tpu", f"/v2/{NODE}n", 200, 2)
+    assert (call.asked, call.answered) == (f"GET tpu /v2/{NODE}n", "200 after 2 tries")
     assert server.asked[0].headers["User-Agent"].startswith("heartbeat-tui/")
     assert "enum-encoding%3Dint" in server.asked[0].path
     server.say(answer(404))
     assert refused(session).status == 404
-    assert session.calls[-1].outcome == "404 refused"
+    assert session.calls[-1].answered == "404 refused"
 
 
 def test_a_node_that_does_not_fit_costs_itself_only(server: Any, session: CloudSession, answer: Any) -> None:
@@ -99,7 +99,7 @@ def test_a_hung_call_is_cancelled_at_once(server: Any, session: CloudSession, an
     cancellation.cancel()
     thread.join(30)
     assert met == ["cancelled"]
-    assert (narrow.calls[0].path, narrow.calls[0].outcome) == (f"/v2/{NODE}n", "cancelled")
+    assert (narrow.calls[0].asked, narrow.calls[0].answered) == (f"GET tpu /v2/{NODE}n", "cancelled")
 
 
 def test_a_silent_server_and_a_dead_port_differ(server: Any, answer: Any, free_port: int) -> None:

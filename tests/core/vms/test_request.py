@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from heartbeat_core.cloud.gcloud_config import SourcedValue
-from heartbeat_core.cloud.target import NOT_SET, Target
+from heartbeat_core.cloud.target import NOT_SET, Target, TargetOffers
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.vms.quota_headroom import find_headroom
-from heartbeat_core.vms.request import MOST_SCRIPT_BYTES, CreateRequest, ZoneOffers, fetch_offers, first_request, keep_request, last_request
+from heartbeat_core.vms.request import MOST_SCRIPT_BYTES, CreateRequest, fetch_offers, first_request, keep_request, last_request
 
 GOOD = CreateRequest("demo-project", "us-central1-b", "llm-tpu-vm", "v6e-1", "v2-alpha-tpuv6e")
-OFFERS = ZoneOffers("us-central1-b", ("v6e-1", "v6e-4"), ("v2-alpha-tpuv6e", "tpu-ubuntu2204-base"))
+OFFERS = TargetOffers(accelerator_types=("v6e-1", "v6e-4"), runtime_versions=("v2-alpha-tpuv6e", "tpu-ubuntu2204-base"))
 
 
 def test_a_good_wish_has_no_problem_and_says_what_it_is() -> None:

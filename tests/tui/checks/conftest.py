@@ -17,11 +17,11 @@ from tests.waiting import until
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.checks.check import Check, passed
 from heartbeat_core.checks.context import CheckEnvironment
-from heartbeat_core.checks.result import CheckReport, Evidence, Result, Status
+from heartbeat_core.checks.result import CheckReport, Result, Status
 from heartbeat_core.cloud.auth import Principal
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.gcloud_config import GcloudConfig, SourcedValue
-from heartbeat_core.cloud.session import CloudSession
+from heartbeat_core.cloud.session import CloudSession, Evidence
 from heartbeat_core.cloud.target import Target
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_tui.app import HeartbeatApp

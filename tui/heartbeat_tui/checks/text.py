@@ -9,7 +9,8 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Literal
 
 from heartbeat_core.checks.check import Check
-from heartbeat_core.checks.result import GLYPHS, SECTIONS, Evidence, Result, Status, count, group_of
+from heartbeat_core.checks.result import GLYPHS, SECTIONS, Result, Status, count, group_of
+from heartbeat_core.cloud.session import Evidence
 from heartbeat_core.cloud.target import Target
 from heartbeat_core.columns import StyledText, cut
 from heartbeat_core.diagnosis.model import Remedy

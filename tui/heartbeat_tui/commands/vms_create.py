@@ -16,6 +16,7 @@ from heartbeat_core.checks.registry import check_create
 from heartbeat_core.checks.result import GLYPHS, CheckReport
 from heartbeat_core.cloud.cancellation import Cancelled
 from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.target import TargetOffers
 from heartbeat_core.cloud.tpu import Node
 from heartbeat_core.errors import HeartbeatError, sanitize_line
 from heartbeat_core.vms.columns import first
@@ -24,7 +25,7 @@ from heartbeat_core.vms.inventory import fetch_inventory
 from heartbeat_core.vms.operation import PollPolicy, VmError
 from heartbeat_core.vms.pricing import Estimate, estimate, why_unpriced
 from heartbeat_core.vms.quota_headroom import QuotaHeadroom, find_headroom
-from heartbeat_core.vms.request import WORDS, CreateRequest, ZoneOffers, fetch_offers, first_request, keep_request, last_request
+from heartbeat_core.vms.request import WORDS, CreateRequest, fetch_offers, first_request, keep_request, last_request
 from heartbeat_core.vms.serialize import SCHEMA, node_json, queued_json
 from heartbeat_core.vms.vocabulary import Resource
 from heartbeat_core.vms.zone_search import search_zones
@@ -225,7 +226,7 @@ CHECKS_LIMIT_S = 120.0  # each check has its own, much shorter limit
 class Prepared:
     """What is known before a request, by zone; ``notes`` are what could not be found out."""
 
-    offers: ZoneOffers
+    offers: TargetOffers
     headrooms: Mapping[str, tuple[QuotaHeadroom, ...]]
     prices: Mapping[str, Estimate | str]  # or why there is none
     checked: CheckReport | None  # of the first zone
@@ -249,7 +250,7 @@ def prepare(scope: VmScope, request: CreateRequest, zones: tuple[str, ...], *, c
         offered = pool.submit(fetch_offers, scope.session, scope.project, request.zone)
         priced = pool.submit(try_rates, scope.session)
         found = noted(headrooms, "the quota left", notes) or {}
-        offers = noted(offered.result, f"what {request.zone} offers", notes) or ZoneOffers()
+        offers = noted(offered.result, f"what {request.zone} offers", notes) or TargetOffers()
         rates, problem = priced.result()
         try:
             checked = checking.result() if checking else None

@@ -19,7 +19,6 @@ from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.target import Target
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError, sanitize_line
-from heartbeat_core.vms.create import reason
 from heartbeat_core.vms.inventory import Inventory, fetch_inventory
 from heartbeat_core.vms.operation import OperationStep, VmError
 from heartbeat_core.vms.pricing import Rates, find_rates
@@ -48,7 +47,7 @@ def report_errors(run: Callable[[argparse.Namespace], int]) -> Callable[[argpars
                 raise KeyboardInterrupt from None
             known = {name: value for name in ("project", "zone") if (value := getattr(args, name, None))}
             found = diagnose_exception(error, "call", known)
-            print_vm_error(VmError(found.title, reason(found), "", outcome="unknown", exit_code=error.exit_code, diagnosis=found))
+            print_vm_error(VmError(found.title, found.why, "", outcome="unknown", exit_code=error.exit_code, diagnosis=found))
             return error.exit_code
 
     return guarded
@@ -121,7 +120,7 @@ def doubt_of(inventory: Inventory, what: str) -> HeartbeatError | None:
     if inventory.queued_problem is None:
         return None
     found = diagnose_exception(inventory.queued_problem, "call", {"project": inventory.project})
-    why = f"Queued resources could not be listed: {found.title}. {reason(found)}"
+    why = f"Queued resources could not be listed: {found.title}. {found.why}"
     return VmError(title, why, "Fix that, and try again.", outcome="unknown", exit_code=3, diagnosis=found)
 
 

@@ -14,7 +14,7 @@ from heartbeat_core.cloud.accelerators import Provisioning, find_accelerator
 from heartbeat_core.cloud.target import ZONE, Target, TargetOffers
 from heartbeat_core.vms.pricing import Rates, estimate, money, unit_price, why_unpriced
 from heartbeat_core.vms.quota_headroom import QuotaHeadroom
-from heartbeat_core.vms.request import CreateRequest, ZoneOffers
+from heartbeat_core.vms.request import CreateRequest
 from heartbeat_tui.vms.dialogs import headroom_line
 from heartbeat_tui.vms.text import rated
 from heartbeat_tui.widgets.form import Field, Note, TpuForm, form_bindings
@@ -130,8 +130,7 @@ def zones_problem(texts: Mapping[str, str], offered: TargetOffers | None) -> Not
 def notes_of(texts: Mapping[str, str], project: str, offered: TargetOffers | None, taken: frozenset[tuple[str, str]]) -> dict[str, Note]:
     """Return what is wrong or in doubt, by the name of the field."""
     request = request_of(texts, project)
-    offers = ZoneOffers(request.zone, offered.accelerator_types, offered.runtime_versions) if offered else None
-    problems = request.problems(offers)
+    problems = request.problems(offered)
     notes = {name: Note(f"{each.title}. {each.remedy or each.cause}".strip(), "failed") for name, each in problems.items()}
     if "zone" not in notes and offered and offered.zones and request.zone not in offered.zones:
         notes["zone"] = Note(f"No TPUs there, but in {some(offered.zones)}.", "attention")
