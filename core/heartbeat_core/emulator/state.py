@@ -251,6 +251,10 @@ class Cloud:
         return timestamp(self.now())
 
     def later(self, seconds: float, action: Callable[[], object]) -> None:
+        """Let something happen after ``seconds``; at once where there are none."""
+        if seconds <= 0:
+            action()
+            return
         heapq.heappush(self.agenda, Due(self.now() + seconds, next(self.numbers), action))
 
     def settle(self) -> None:
