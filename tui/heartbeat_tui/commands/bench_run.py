@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,9 +132,10 @@ def print_run(args: argparse.Namespace, report: Report, series: Series, recordin
 
         print_report(report, recording, price_of(args, report))
         if args.plot:
-            from heartbeat_tui.commands import chart_output
+            from heartbeat_core.charts.recorded import run_chart
+            from heartbeat_tui.commands.chart_output import print_chart
 
-            chart_output.print_run(report, series)
+            print_chart(partial(run_chart, report, series))
 
 
 def compare(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig) -> int:
@@ -249,9 +251,13 @@ def sweep(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig)
 
         print_sweep(swept)
         if args.plot:
-            from heartbeat_tui.commands.chart_output import print_sweep_charts
+            from heartbeat_core.charts.sweep import latency_sweep_chart, roofline_chart
+            from heartbeat_tui.commands.chart_output import print_chart
 
-            print_sweep_charts(swept)
+            curves = swept.curves()
+            knees = [curve.knee() for curve in curves]
+            print_chart(partial(roofline_chart, curves, knees))
+            print_chart(partial(latency_sweep_chart, swept, curves, knees))
     return INTERRUPTED if interrupted else judged([point.report for point in swept.measured], some_missing=not swept.measured)
 
 
@@ -334,9 +340,11 @@ def together(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConf
 
         print_hosts(run)
         if args.plot:
-            from heartbeat_tui.commands.chart_output import print_hosts_chart
+            from heartbeat_core.charts.latency import host_curves, overlay_chart
+            from heartbeat_tui.commands.chart_output import print_chart
 
-            print_hosts_chart(run.hosts())
+            curves = host_curves([replace(host, shown=False) for host in run.hosts()])
+            print_chart(partial(overlay_chart, curves, steady_only=False, expected=1))
     codes = [host_exit_code(host) for host in hosts]
     return INTERRUPTED if interrupted else 1 if 1 in codes else max(codes)
 

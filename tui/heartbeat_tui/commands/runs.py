@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -208,9 +209,10 @@ def show_run(args: argparse.Namespace) -> int:
 
     print_report(report, entry.path)
     if args.plot:
-        from heartbeat_tui.commands.chart_output import print_run
+        from heartbeat_core.charts.recorded import run_chart
+        from heartbeat_tui.commands.chart_output import print_chart
 
-        print_run(report, loaded.series)
+        print_chart(partial(run_chart, report, loaded.series))
     return 0
 
 
@@ -283,9 +285,10 @@ def compare_runs(args: argparse.Namespace) -> int:
         print_notes(notes)
     print_answer(args, {"comparisons": [comparison.to_json() for comparison in made], "notes": notes}, comparison_lines(made))
     if args.plot:
-        from heartbeat_tui.commands.chart_output import print_overlay
+        from heartbeat_core.charts.recorded import runs_overlay
+        from heartbeat_tui.commands.chart_output import print_chart
 
-        print_overlay(parts, groups)
+        print_chart(partial(runs_overlay, parts, groups))
     return COULD_NOT_TELL if all(comparison.kind == "cannot tell" for comparison in made) else 0
 
 
@@ -307,9 +310,10 @@ def show_trend(args: argparse.Namespace) -> int:
     trend = trend_of(found, index.peak_cache, title, allowed=args.max_change, most=args.limit)
     print_answer(args, trend.to_json(), (line for line, _ in trend_lines(trend)))
     if args.plot:
-        from heartbeat_tui.commands.chart_output import print_trend
+        from heartbeat_core.charts.trend import trend_chart
+        from heartbeat_tui.commands.chart_output import print_chart
 
-        print_trend(trend)
+        print_chart(partial(trend_chart, trend))
     return 0
 
 
