@@ -27,7 +27,7 @@ from heartbeat_core.launcher import Launcher
 from heartbeat_core.paths import expanded
 from heartbeat_core.recordings.recording import load
 from heartbeat_core.units import format_ns, format_rate
-from heartbeat_tui.commands.console import first_interrupt, print_error, print_json, print_status
+from heartbeat_tui.commands.console import first_interrupt, print_error, print_json, print_notes, print_status
 from heartbeat_tui.commands.options import make_config, make_launcher
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def run_once(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConf
         watch(finished, {"": finished}, lambda: interrupt.is_set() or (stream and stream.broken))
     if stream and stream.broken:
         raise stream.broken
-    print_notes(finished)
+    print_notes(finished.notes)
     complain_of(finished.report())
     if profile and not finished.series.profiled:
         print_status("note: no profile was taken: it comes after the last iteration of a run that ends by itself")
@@ -217,11 +217,6 @@ def watch(run: Source, runs: Mapping[str, Source], stop: Callable[[], object]) -
         show_progress(runs, over)
     while not over():
         pass
-
-
-def print_notes(run: Source) -> None:
-    for note in run.notes:
-        print_status(f"note: {note}")
 
 
 def complain_of(report: Report) -> None:
@@ -292,7 +287,7 @@ def follow(
                 if interrupt.is_set():
                     experiment.stop()
                 watch(news.source, {"": news.source}, interrupt.is_set)
-                print_notes(news.source)
+                print_notes(news.source.notes)
             elif news.report is not None and not interrupt.is_set():
                 print_trial(experiment, news.trial, in_short(news.report))
                 complain_of(news.report)
@@ -355,7 +350,7 @@ def measure_hosts(args: argparse.Namespace, launcher: Launcher, config: Benchmar
     label = wanted and replace(wanted, name="", group=wanted.name)  # a name is that of all
     with first_interrupt(launcher.give_up) as interrupt, closing(launcher.start_together(config, save=saved(args), label=label)) as run:
         watch(run, run.by_name() if len(run.by_name()) <= BARS else {"hosts": run}, interrupt.is_set)
-    print_notes(run)
+    print_notes(run.notes)
     return run, interrupt.is_set()
 
 

@@ -46,27 +46,26 @@ def duration(text: str) -> float:
     return seconds
 
 
-def usd(text: str) -> float:
-    """Read "2.70"; raise ArgumentTypeError."""
+def number_below(limit: float, text: str, wrong: str) -> float:
+    """Read a number from 0 to below ``limit``; raise ArgumentTypeError, which says what is ``wrong``."""
     try:
         value = float(text)
     except ValueError:
         value = -1.0
-    if not 0 <= value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is no price; try 2.70, US dollars an hour")
+    if not 0 <= value < limit:
+        raise argparse.ArgumentTypeError(wrong)
     return value
+
+
+def usd(text: str) -> float:
+    """Read "2.70"; raise ArgumentTypeError."""
+    return number_below(1e6, text, f"{text!r} is no price; try 2.70, US dollars an hour")
 
 
 def share(text: str) -> float:
     """Read "5%" or "0.05"; raise ArgumentTypeError."""
-    number, percent = text.removesuffix("%").strip(), text.endswith("%")
-    try:
-        value = float(number) / (100 if percent else 1)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage; try 5% or 0.05")
-    return value
+    whole = 100 if text.endswith("%") else 1
+    return number_below(whole, text.removesuffix("%"), f"{text!r} is not a percentage; try 5% or 0.05") / whole
 
 
 def add_config_flags(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
