@@ -171,7 +171,7 @@ def run_once(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConf
     config, sinks = replace(config, calibrate=args.calibrate), (stream,) if stream else ()
     with (
         first_interrupt(launcher.give_up) as interrupt,
-        launcher.start(config, save=saved(args), sinks=sinks, label=label, profile=profile) as finished,
+        launcher.start(config, save=args.save, sinks=sinks, label=label, profile=profile) as finished,
     ):
         watch(finished, {"": finished}, lambda: interrupt.is_set() or (stream and stream.broken))
     if stream and stream.broken:
@@ -183,16 +183,11 @@ def run_once(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConf
     return finished, interrupt.is_set()
 
 
-def saved(args: argparse.Namespace) -> bool | None:
-    """Return whether to keep the recording; None is what the settings say."""
-    return False if args.no_save else None
-
-
 def label_of(args: argparse.Namespace) -> Label | None:
     """Return what the recording is to be called; raise HeartbeatError where none would be kept."""
     if not (args.name or args.note or args.tag):
         return None
-    if args.no_save or args.source:
+    if args.save is False or args.source:
         raise HeartbeatError("there is no recording to label", "A label is kept in the recording of a run.", "Leave out --no-save.")
     return Label(0, args.name or "", args.note or "", tuple(dict.fromkeys(args.tag)))
 
@@ -279,7 +274,7 @@ def follow(
 
     def begin(config: BenchmarkConfig, label: Label) -> Run:
         config = replace(config, calibrate=True) if args.calibrate else prepare(config)
-        return launcher.start(config, save=saved(args), label=label_in(args, label))
+        return launcher.start(config, save=args.save, label=label_in(args, label))
 
     with first_interrupt(launcher.give_up) as interrupt:
         for news in carry_out(experiment, begin):
@@ -348,7 +343,7 @@ def measure_hosts(args: argparse.Namespace, launcher: Launcher, config: Benchmar
     """Run on every host to the end; return the run, and whether Ctrl-C cut it short."""
     wanted = label_of(args)
     label = wanted and replace(wanted, name="", group=wanted.name)  # a name is that of all
-    with first_interrupt(launcher.give_up) as interrupt, closing(launcher.start_together(config, save=saved(args), label=label)) as run:
+    with first_interrupt(launcher.give_up) as interrupt, closing(launcher.start_together(config, save=args.save, label=label)) as run:
         watch(run, run.by_name() if len(run.by_name()) <= BARS else {"hosts": run}, interrupt.is_set)
     print_notes(run.notes)
     return run, interrupt.is_set()

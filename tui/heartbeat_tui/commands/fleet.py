@@ -32,7 +32,7 @@ def register(parser: argparse.ArgumentParser) -> None:
         help="what a slow host may take longer than the fleet's median; default 3%%",
     )
     check.add_argument("--json", action="store_true", help="print one object: hosts with their verdicts, cordon, slow_slices, sentence")
-    check.add_argument("--no-save", action="store_true", help="keep no recording")
+    check.add_argument("--no-save", dest="save", action="store_const", const=False, help="keep no recording")  # else as the settings say
     check.add_argument("--name", help="name the group that the recordings make")
     check.add_argument("--note", metavar="TEXT", help="write a note to each")
     check.add_argument("--tag", action="append", default=[], metavar="TAG", help="tag each; repeatable")
