@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from heartbeat_core.benchmark.backends import BACKENDS
@@ -231,7 +231,6 @@ def open_environment(args: argparse.Namespace) -> Iterator[tuple[CheckEnvironmen
     from heartbeat_core.cloud.gcloud_config import SourcedValue
     from heartbeat_core.emulator.process import start_emulator
     from heartbeat_core.emulator.scenario import load_scenario
-    from heartbeat_core.errors import HeartbeatError
 
     if args.endpoint:
         raise HeartbeatError("--demo and --endpoint exclude one another", "Each names a Google Cloud to ask.", "Give one of them.")
@@ -263,11 +262,8 @@ def make_destination(args: argparse.Namespace, settings: Settings) -> Destinatio
     project, zone = chosen_project(environment.target), environment.target.zone
 
     def find() -> Node:
-        session = environment.open_session()
-        try:
+        with closing(environment.open_session()) as session:
             return find_node(session, project, on.name, zone.value if zone.source == "--zone" else None)
-        finally:
-            session.close()
 
     return Destination(on, project, environment.endpoint, settings.remote, find)
 
@@ -279,5 +275,4 @@ def ray_cluster(args: argparse.Namespace) -> RayCluster:
     from heartbeat_core.fleet.ray_run import WAIT_S, RayCluster
 
     address = args.on.removeprefix("ray").removeprefix(":") or os.environ.get("RAY_ADDRESS", "")
-    wait_s = getattr(args, "wait", None)
-    return RayCluster(address, WAIT_S if wait_s is None else wait_s, bool(getattr(args, "serial", False)), args.python or "")
+    return RayCluster(address, WAIT_S if args.wait is None else args.wait, args.serial, args.python or "")
