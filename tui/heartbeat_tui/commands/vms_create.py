@@ -36,7 +36,6 @@ from heartbeat_tui.commands.vms_shared import (
     VmScope,
     add_scope_flags,
     error_json,
-    exit_code,
     interruptible,
     open_scope,
     print_vm_error,
@@ -172,22 +171,22 @@ def checks_json(checked: CheckReport | None) -> list[dict[str, Any]] | None:
 def carry_out(args: argparse.Namespace, scope: VmScope, request: CreateRequest, zones: tuple[str, ...]) -> int:
     session, progress = scope.session, Progress()
     policy = PollPolicy(total_s=args.timeout or (None if request.queued else PollPolicy().total_s))
-    made: Resource | None = None
-    failure: VmError | None = None
-    try:
+
+    def make() -> Resource:
         if zones:
-            made = interruptible(session, lambda: search_zones(session, request, zones, progress, limit_s=args.timeout))
-        else:
-            made = interruptible(session, lambda: create(session, request, progress, policy, wait=not args.no_wait))
-    except VmError as error:
-        failure = error
-    if args.json:
-        print_json(answer(scope, request, made, failure, progress))
-    if failure:
+            return search_zones(session, request, zones, progress, limit_s=args.timeout)
+        return create(session, request, progress, policy, wait=not args.no_wait)
+
+    try:
+        made = interruptible(session, make)
+    except VmError as failure:
+        if args.json:
+            print_json(answer(scope, request, None, failure, progress))
         print_vm_error(failure)
-        return exit_code([failure])
-    assert made is not None
-    if not args.json:
+        return failure.exit_code
+    if args.json:
+        print_json(answer(scope, request, made, None, progress))
+    else:
         report(args, scope, made)
     return 0
 
