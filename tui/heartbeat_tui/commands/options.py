@@ -1,4 +1,4 @@
-"""The flags that describe a run, shared by ``bench`` and the screen."""
+"""The flags that several commands share, of runs and of Google Cloud, and what they select."""
 
 from __future__ import annotations
 
