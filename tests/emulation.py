@@ -29,8 +29,8 @@ def _loop() -> asyncio.AbstractEventLoop:
 class EmulatorThread:
     """A running emulator, with the attributes of an EmulatorProcess that its users ask for."""
 
-    def __init__(self, server: uvicorn.Server, url: str, scenario: str) -> None:
-        self.server, self.url, self.scenario = server, url, scenario
+    def __init__(self, server: uvicorn.Server, url: str) -> None:
+        self.server, self.url = server, url
 
     def close(self) -> None:
         """Order it to end; its port is free a moment later."""
@@ -43,15 +43,13 @@ class EmulatorThread:
         self.close()
 
 
-def start_emulator(
-    scenario: str = "ready", latency_s: float = 0.0, port: int = 0, *, speed: float = 1.0, seed: int | None = None
-) -> EmulatorThread:
+def start_emulator(scenario: str = "ready", latency_s: float = 0.0, *, speed: float = 1.0, seed: int | None = None) -> EmulatorThread:
     """Start an emulator as ``heartbeat_core.emulator.process.start_emulator`` does, without a process."""
     cloud = make_cloud(load_scenario(scenario), speed, seed)
-    listener = bind(port)
+    listener = bind(0)
     app = make_app(Emulator(cloud, latency_s))
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1, server_header=False)
     server = uvicorn.Server(config)
     url = base_url(listener)  # the port is taken already: connections wait until the server runs
     asyncio.run_coroutine_threadsafe(server.serve([listener]), _loop())
-    return EmulatorThread(server, url, scenario)
+    return EmulatorThread(server, url)

@@ -81,7 +81,7 @@ async def open_screen(cluster: Cluster, plan: BenchmarkConfig, **remote: str) ->
     """Open the program's own screen on the cluster, its runs on the CPU there."""
     launcher = Launcher(Settings(BeatSettings(backend="cpu"), remote=cluster.settings(**remote)))
     try:
-        with make_app(launcher, plan, flags={"project": "demo-project"}) as app:
+        with make_app(launcher, plan, project="demo-project") as app:
             async with app.run_test(size=(120, 40), notifications=True) as pilot:
                 yield Stage(app, pilot)
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from heartbeat_core.benchmark.config import BenchmarkConfig
-    from heartbeat_core.benchmark.protocol import Label
     from heartbeat_core.benchmark.run import Source
     from heartbeat_core.launcher import Launcher
     from heartbeat_tui.checks.monitor import CheckMonitor
@@ -57,11 +56,11 @@ def make_app(
     *,
     start: bool = False,
     replay: Callable[[], Source] | None = None,
-    flags: Mapping[str, str | None] | None = None,
+    project: str | None = None,
     demo: str | None = None,
     tour: bool = False,
 ) -> Iterator[HeartbeatApp]:
-    """Make the app, and close what it uses; ``flags`` set parts of the target, ``demo`` names a scenario of the emulator.
+    """Make the app, and close what it uses; ``project`` is the one to check, ``demo`` names a scenario of the emulator.
 
     Raise HeartbeatError where there is no such scenario, or no server for it.
     """
@@ -72,14 +71,14 @@ def make_app(
         load_scenario(demo)
         require_server()
     chosen, cloud = launcher.settings.screen, launcher.settings.cloud
-    aimed = demo is not None or bool((flags or {}).get("project") or cloud.project)
+    aimed = demo is not None or bool(project or cloud.project)
 
     stack = ExitStack()  # of what has to be closed
 
     def check_monitor() -> CheckMonitor:
         from heartbeat_tui.checks.monitor import CheckMonitor, RunnerFactory
 
-        make_runner = RunnerFactory(launcher.settings, flags or {}, demo=demo)
+        make_runner = RunnerFactory(launcher.settings, {"project": project}, demo=demo)
         stack.callback(make_runner.close)
         return CheckMonitor(make_runner)
 
@@ -97,9 +96,6 @@ def make_app(
 
         return RunLibrary(launcher.index, launcher.peak_cache, play, saving=launcher.settings.recordings.save)
 
-    def begin(config: BenchmarkConfig, label: Label | None = None) -> Source:
-        return launcher.begin(config, label)
-
     def choose_target(event: BenchmarkOn | None) -> tuple[str, str]:
         launcher.give_up()  # a connection that is still being made cannot be closed in another way
         if event is None:
@@ -115,7 +111,7 @@ def make_app(
 
     app = HeartbeatApp(
         config,
-        begin,
+        launcher.begin,
         start=start,
         replay=replay,
         check_monitor=check_monitor,

@@ -7,6 +7,7 @@ import errno
 import os
 import signal
 import sys
+from contextlib import closing
 from importlib import import_module
 from pathlib import Path
 
@@ -113,13 +114,10 @@ def make_parser(arguments: list[str]) -> argparse.ArgumentParser:
 
 def show_screen(args: argparse.Namespace) -> int:
     """Open the screen."""
-    launcher = make_launcher(args)
-    try:
+    with closing(make_launcher(args)) as launcher:
         config = make_config(args, launcher)
         from heartbeat_tui.bootstrap import open_screen
 
         check = "".join(f" --{name} {sanitize_line(value)}" for name in ("demo", "project") if (value := getattr(args, name)) is not None)
         instead = f"heartbeat-tui check{check}" if check and not args.start else "heartbeat-tui bench"
-        return open_screen(launcher, config, instead=instead, start=args.start, flags={"project": args.project}, demo=args.demo)
-    finally:
-        launcher.close()
+        return open_screen(launcher, config, instead=instead, start=args.start, project=args.project, demo=args.demo)

@@ -19,14 +19,13 @@ from heartbeat_core.errors import HeartbeatError
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m heartbeat_core.emulator")
     parser.add_argument("--scenario", default=DEFAULT)
-    parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--latency", type=float, default=0.0, help="seconds")
     parser.add_argument("--speed", type=float, default=1.0)
     parser.add_argument("--seed", type=int, help="of the faults that come by chance")
     args = parser.parse_args()
     try:
         cloud = make_cloud(load_scenario(args.scenario), args.speed, args.seed)
-        listener = bind(args.port)
+        listener = bind(0)
     except HeartbeatError as error:
         say({"error": [error.title, error.cause, error.remedy]})
         return error.exit_code

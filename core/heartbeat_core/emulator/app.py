@@ -106,33 +106,32 @@ class Emulator:
     async def endpoint(self, request: Request) -> Response:
         """Answer over HTTP, or fail as the scenario wants it."""
         call = await read(request)
-        service = self.service(call)
+        service = self.service(call) if call else ""
         faults = self.cloud.scenario.faults if service else Faults()
         late = faults.latency_s.get(service, faults.latency_s.get("default", 0.0)) + self.latency_s
         if late > 0:
             await self.sleep(late)
         if call is None:
-            return respond(*refused(400, "Invalid JSON payload received. Unexpected token."))
+            return refused(400, "Invalid JSON payload received. Unexpected token.")
         if mishap := self.mishap(call):
             return self.befall(call, mishap)
         lot = self.cloud.chance.random() if service else 1.0
         if service in faults.broken:
-            return respond(*refused(500, "Internal error encountered."))
+            return refused(500, "Internal error encountered.")
         for share, status, message in (
             (faults.too_many, 429, "Resource has been exhausted (e.g. check quota)."),
             (faults.unavailable, 503, "The service is currently unavailable."),
         ):
             if lot < share:
-                return respond(*refused(status, message))
+                return refused(status, message)
             lot -= share
         status, answer = self.answer(call)
+        whole = respond(status, answer)
         if lot < faults.cut:
-            return CutResponse(encode(answer), status, media_type="application/json")
-        lot -= faults.cut
-        if lot < faults.truncated:
-            text = encode(answer)
-            return Response(text[: len(text) // 2], status, media_type="application/json")
-        return respond(status, answer)
+            return CutResponse(whole.body, status, media_type=whole.media_type)
+        if lot < faults.cut + faults.truncated:
+            return Response(bytes(whole.body)[: len(whole.body) // 2], status, media_type=whole.media_type)
+        return whole
 
     def mishap(self, call: EmulatedCall) -> Mishap | None:
         """Find what befalls this request, None for nothing."""
@@ -144,17 +143,15 @@ class Emulator:
 
     def befall(self, call: EmulatedCall, mishap: Mishap) -> Response:
         if mishap.what == "forbid":
-            return respond(*refused(403, f"Location {call.path.split('/')[5]} is not found or access is unauthorized."))
+            return refused(403, f"Location {call.path.split('/')[5]} is not found or access is unauthorized.")
         if mishap.what == "late":
             self.cloud.later(mishap.seconds, partial(self.answer, call))
         if mishap.what == "cut":
             self.answer(call)
         return CutResponse(b"{}")
 
-    def service(self, call: EmulatedCall | None) -> str:
+    def service(self, call: EmulatedCall) -> str:
         """Name the API a call is for, "tpu"; nothing for the emulator's own."""
-        if call is None:
-            return ""
         try:
             return self.router.find(call)[0].service.partition(".")[0]
         except ApiError:
@@ -187,16 +184,12 @@ async def read(request: Request) -> EmulatedCall | None:
     return EmulatedCall(request.method, request.url.path, dict(request.query_params), many, dict(request.headers), body)
 
 
-def refused(http: int, message: str) -> tuple[int, Json]:
-    return http, ApiError(http, message).to_json()
-
-
-def encode(answer: Json) -> bytes:
-    return json.dumps(answer, indent=1).encode()
+def refused(http: int, message: str) -> Response:
+    return respond(http, ApiError(http, message).to_json())
 
 
 def respond(status: int, answer: Json) -> Response:
-    return Response(encode(answer), status, media_type="application/json; charset=UTF-8")
+    return Response(json.dumps(answer, indent=1), status, media_type="application/json; charset=UTF-8")
 
 
 def edited(value: Any, edit: Edit) -> Any:

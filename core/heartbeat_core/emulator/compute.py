@@ -14,31 +14,33 @@ from heartbeat_core.emulator.state import Cloud, EmulatedProject
 SELF = "https://www.googleapis.com/compute/v1/"
 
 
+def link_to(project: EmulatedProject, path: str = "") -> str:
+    return f"{SELF}projects/{project.id}{path}"
+
+
+def described(kind: str, project: EmulatedProject, folder: str, name: str) -> Json:
+    """Return what every resource says of itself; ``folder`` is where its kind is in the project, "/global/networks"."""
+    return {"kind": f"compute#{kind}", "name": name, "selfLink": link_to(project, f"{folder}/{name}")}
+
+
 def regions(cloud: Cloud, call: EmulatedCall) -> dict[str, Json]:
     """Return the regions, each with its quotas and their use."""
     project = cloud.project(call)
-    link = f"{SELF}projects/{project.id}"
     found: dict[str, Json] = {}
     for region in REGIONS:
         quotas = [
             {"metric": metric, "limit": float(limit(project, BY_ID[name], region)), "usage": float(region_usage(project, metric, region))}
             for metric, name in REGION_METRICS.items()
         ]
-        zones = [f"{link}/zones/{zone}" for zone in ZONES if zone.rpartition("-")[0] == region]
-        about = {"kind": "compute#region", "name": region, "status": "UP", "selfLink": f"{link}/regions/{region}"}
-        found[region] = {**about, "zones": zones, "quotas": quotas}
+        zones = [link_to(project, f"/zones/{zone}") for zone in ZONES if zone.rpartition("-")[0] == region]
+        found[region] = {**described("region", project, "/regions", region), "status": "UP", "zones": zones, "quotas": quotas}
     return found
 
 
 def zones(cloud: Cloud, call: EmulatedCall) -> dict[str, Json]:
-    link = f"{SELF}projects/{cloud.project(call).id}"
-    return {
-        zone: {
-            "kind": "compute#zone", "name": zone, "status": "UP", "selfLink": f"{link}/zones/{zone}",
-            "region": f"{link}/regions/{zone.rpartition('-')[0]}",
-        }
-        for zone in ZONES
-    }  # fmt: skip
+    project = cloud.project(call)
+    regions_of = {zone: link_to(project, f"/regions/{zone.rpartition('-')[0]}") for zone in ZONES}
+    return {zone: {**described("zone", project, "/zones", zone), "status": "UP", "region": region} for zone, region in regions_of.items()}
 
 
 def not_found(call: EmulatedCall) -> ComputeError:
@@ -48,7 +50,7 @@ def not_found(call: EmulatedCall) -> ComputeError:
 def get_project(cloud: Cloud, call: EmulatedCall) -> Json:
     project = cloud.project(call)
     metadata = {"kind": "compute#metadata", "fingerprint": "ZW11bGF0ZWQ=", **project.metadata}
-    about = {"kind": "compute#project", "id": project.number, "name": project.id, "selfLink": f"{SELF}projects/{project.id}"}
+    about = {"kind": "compute#project", "id": project.number, "name": project.id, "selfLink": link_to(project)}
     return {**about, "commonInstanceMetadata": metadata, "defaultServiceAccount": project.default_account}
 
 
@@ -56,10 +58,8 @@ def get_network(cloud: Cloud, call: EmulatedCall) -> Json:
     project, name = cloud.project(call), call.args["network"]
     if name not in project.networks:
         raise not_found(call)
-    link = f"{SELF}projects/{project.id}"
-    subnets = [f"{link}/regions/{region}/subnetworks/{name}" for region in REGIONS]
-    about = {"kind": "compute#network", "name": name, "selfLink": f"{link}/global/networks/{name}"}
-    return {**about, "autoCreateSubnetworks": True, "subnetworks": subnets}
+    subnets = [link_to(project, f"/regions/{region}/subnetworks/{name}") for region in REGIONS]
+    return {**described("network", project, "/global/networks", name), "autoCreateSubnetworks": True, "subnetworks": subnets}
 
 
 def get_subnetwork(cloud: Cloud, call: EmulatedCall) -> Json:
@@ -67,10 +67,9 @@ def get_subnetwork(cloud: Cloud, call: EmulatedCall) -> Json:
     project, name = cloud.project(call), call.args["subnetwork"]
     if name not in project.networks:
         raise not_found(call)
-    link = f"{SELF}projects/{project.id}"
-    region = f"{link}/regions/{call.args['region']}"
-    about = {"kind": "compute#subnetwork", "name": name, "selfLink": f"{region}/subnetworks/{name}", "region": region}
-    return {**about, "network": f"{link}/global/networks/{name}"}
+    region = f"/regions/{call.args['region']}"
+    about = described("subnetwork", project, f"{region}/subnetworks", name)
+    return {**about, "region": link_to(project, region), "network": link_to(project, f"/global/networks/{name}")}
 
 
 def create_network(cloud: Cloud, call: EmulatedCall) -> Json:
@@ -94,13 +93,11 @@ def create_firewall(cloud: Cloud, call: EmulatedCall) -> Json:
 
 
 def firewall_json(project: EmulatedProject, name: str, rule: FirewallStart) -> Json:
-    link = f"{SELF}projects/{project.id}/global"
-
     def traffic(words: tuple[str, ...]) -> list[Json]:
         pairs = [word.partition(":") for word in words]
         return [{"IPProtocol": protocol, **({"ports": [ports]} if ports else {})} for protocol, _, ports in pairs]
 
-    about = {"kind": "compute#firewall", "name": name, "selfLink": f"{link}/firewalls/{name}", "network": f"{link}/networks/{rule.network}"}
+    about = {**described("firewall", project, "/global/firewalls", name), "network": link_to(project, f"/global/networks/{rule.network}")}
     what = {"allowed": traffic(rule.allow), "denied": traffic(rule.deny), "targetTags": list(rule.target_tags)}
     given = {key: value for key, value in what.items() if value}
     scope = {"direction": "INGRESS", "priority": rule.priority, "sourceRanges": list(rule.ranges), "disabled": rule.disabled}
@@ -110,15 +107,14 @@ def firewall_json(project: EmulatedProject, name: str, rule: FirewallStart) -> J
 def list_routers(cloud: Cloud, call: EmulatedCall) -> Json:
     region = call.args["region"]
     nats = [{"name": "nat", "sourceSubnetworkIpRangesToNat": "ALL_SUBNETWORKS_ALL_IP_RANGES"}]
-    network = f"{SELF}projects/{call.args['project']}/global/networks/default"
+    network = link_to(cloud.project(call), "/global/networks/default")
     return {"items": [{"name": f"router-{region}", "network": network, "nats": nats}] if region in cloud.scenario.nat else []}
 
 
 def done(project: EmulatedProject, target: str) -> Json:
     """Return a finished operation of Compute Engine."""
-    link = f"{SELF}projects/{project.id}/global"
-    about = {"kind": "compute#operation", "id": "1", "name": "operation-done", "status": "DONE", "operationType": "insert"}
-    return {**about, "selfLink": f"{link}/operations/operation-done", "targetLink": f"{link}/{target}"}
+    about = described("operation", project, "/global/operations", "operation-done")
+    return {**about, "id": "1", "status": "DONE", "operationType": "insert", "targetLink": link_to(project, f"/global/{target}")}
 
 
 def get_operation(cloud: Cloud, call: EmulatedCall) -> Json:
@@ -130,7 +126,7 @@ PROJECT = "/compute/v1/projects/{project}"
 
 def aggregate_instances(cloud: Cloud, call: EmulatedCall) -> Json:
     """List Compute Engine's own VMs by zone; of filters only "machineType:TEXT OR …" is read."""
-    link = f"{SELF}projects/{cloud.project(call).id}/zones"
+    link = link_to(cloud.project(call), "/zones")
     wanted = re.findall(r"machineType:([\w-]+)", call.query.get("filter", ""))
     items: Json = {}
     for name, place in cloud.scenario.instances.items():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import configparser
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 Json = dict[str, Any]
@@ -107,52 +110,26 @@ def help_link(description: str, url: str) -> Json:
 
 
 CONSOLE = "https://console.developers.google.com"
-RETRY = "wait a few minutes for the action to propagate to our systems and retry."
-# Why Google refuses a call before it looks at it: the message, and what its link is called and leads to.
-REFUSALS: dict[str, tuple[str, str, str]] = {
-    "SERVICE_DISABLED": (
-        ("{serviceTitle} has not been used in project {containerInfo} before or it is disabled. Enable it by visiting {activationUrl} then "
-        f"retry. If you enabled this API recently, {RETRY}"), "Google developers console API activation", "{activationUrl}",
-    ),
-    "BILLING_DISABLED": (
-        ("This API method requires billing to be enabled. Please enable billing on project #{project} by visiting {url} then retry. If you "
-        f"enabled billing for this project recently, {RETRY}"),
-        "Google developers console billing", f"{CONSOLE}/billing/enable?project={{project}}",
-    ),
-    "CONSUMER_INVALID": ("Permission denied on resource project {project}.", "Google developers console", CONSOLE),
-    "USER_PROJECT_DENIED": (
-        ("Caller does not have required permission to use project {project}. Grant the caller the "
-        "roles/serviceusage.serviceUsageConsumer role, or a custom role with the serviceusage.services.use permission, by visiting {url} "
-        "and then retry. Propagation of the new permission may take a few minutes."),
-        "Google developer console IAM admin", f"{CONSOLE}/iam-admin/iam/project?project={{project}}",
-    ),
-    "ACCESS_TOKEN_EXPIRED": (
-        ("Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid authentication "
-        "credential. See https://developers.google.com/identity/sign-in/web/devconsole-project."), "", "",
-    ),
-    "SECURITY_POLICY_VIOLATED": (
-        "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: {uid}", "", "",
-    ),
-    "GCP_SUSPENDED": ("The project has been suspended. Please contact your administrator.", "", ""),
-    "CONSUMER_SUSPENDED": ("Permission denied: Consumer has been suspended.", "", ""),
-    "LOCATION_POLICY_VIOLATED": (
-        "The location is not allowed by the organization's policy constraints/gcp.resourceLocations.", "", "",
-    ),
-    "USER_BLOCKED_BY_ADMIN": ("The user's access to this service was blocked by the administrator.", "", ""),
-    "ACCOUNT_STATE_INVALID": ("The account is in an invalid state, such as disabled or deleted.", "", ""),
-}  # fmt: skip
+
+
+@functools.cache
+def read_refusals() -> Mapping[str, Mapping[str, str]]:
+    """Return the fields of each section of ``refusals.ini``."""
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(Path(__file__).with_name("refusals.ini").read_text(encoding="utf-8"))
+    return {reason: {name: " ".join(text.split()) for name, text in parser[reason].items()} for reason in parser.sections()}
 
 
 def refused(reason: str, service: str, **metadata: str) -> ApiError:
     """Return Google's refusal for ``reason``; the consumer in its ``metadata`` may be another project than the caller's own."""
-    message, link, url = REFUSALS.get(reason, (f"Refused: {reason}.", "", ""))
+    said = read_refusals().get(reason, {"message": f"Refused: {reason}."})
     if reason == "SECURITY_POLICY_VIOLATED":  # an administrator needs this identifier
         metadata["uid"] = "emulated-Vx3_k9Q"
     words = {**metadata, "project": metadata.get("consumer", "").removeprefix("projects/")}
-    words["url"] = url.format_map(words)
-    help_ = [help_link(link, words["url"])] if link else []
+    words["url"] = said.get("url", "").format_map(words)
+    help_ = [help_link(said["link"], words["url"])] if "link" in said else []
     details = error_info(reason, service=service, **metadata)
-    return ApiError(401 if reason.startswith("AC") else 403, message.format_map(words), details, *help_)
+    return ApiError(401 if reason.startswith("AC") else 403, said["message"].format_map(words), details, *help_)
 
 
 def service_disabled(service: str, title: str, consumer: str) -> ApiError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, page, permission_denied
-from heartbeat_core.emulator.resource_manager import held, require_members
+from heartbeat_core.emulator.resource_manager import held, replace_policy
 from heartbeat_core.emulator.router import routes_of
 from heartbeat_core.emulator.scenario import read_roles
 from heartbeat_core.emulator.seed import add_account
@@ -34,15 +34,10 @@ def find(cloud: Cloud, call: EmulatedCall, permission: str) -> tuple[EmulatedPro
     wanted = call.args["account"]
     for project, account in cloud.accounts():
         if call.args["project"] in ("-", project.id, project.number) and wanted in (account.email, account.unique_id):
-            if permission and permission not in granted_on(cloud, project, account):
+            if permission and permission not in cloud.granted(project, account):
                 raise permission_denied("iam.googleapis.com", permission, call.resource)
             return project, account
     raise ApiError(404, f"Unknown service account: {call.resource}" if call.method == "POST" else "Unknown service account")
-
-
-def granted_on(cloud: Cloud, project: EmulatedProject, account: Account) -> set[str]:
-    """List what the caller may do with an account: by the project's policy and by the account's own."""
-    return cloud.granted(project) | account.policy.granted(cloud.scenario.principal, cloud.stamp())
 
 
 def list_accounts(cloud: Cloud, call: EmulatedCall) -> Json:
@@ -70,13 +65,10 @@ def delete(cloud: Cloud, call: EmulatedCall) -> Json:
     return {}
 
 
-def disable(cloud: Cloud, call: EmulatedCall) -> Json:
-    find(cloud, call, "iam.serviceAccounts.disable")[1].disabled = True
-    return {}
-
-
-def enable(cloud: Cloud, call: EmulatedCall) -> Json:
-    find(cloud, call, "iam.serviceAccounts.enable")[1].disabled = False
+def switch(cloud: Cloud, call: EmulatedCall) -> Json:
+    """Disable or enable an account, by the verb that ends the path."""
+    verb = call.path.rpartition(":")[2]
+    find(cloud, call, f"iam.serviceAccounts.{verb}")[1].disabled = verb == "disable"
     return {}
 
 
@@ -85,15 +77,11 @@ def get_policy(cloud: Cloud, call: EmulatedCall) -> Json:
 
 
 def set_policy(cloud: Cloud, call: EmulatedCall) -> Json:
-    account = find(cloud, call, "iam.serviceAccounts.setIamPolicy")[1]
-    require_members(cloud, call.body)
-    account.policy.replace(call.body)
-    return account.policy.to_json()
+    return replace_policy(cloud, find(cloud, call, "iam.serviceAccounts.setIamPolicy")[1].policy, call)
 
 
 def test_permissions(cloud: Cloud, call: EmulatedCall) -> Json:
-    project, account = find(cloud, call, "")
-    return held(call, granted_on(cloud, project, account))
+    return held(call, cloud.granted(*find(cloud, call, "")))
 
 
 def get_role(cloud: Cloud, call: EmulatedCall) -> Json:
@@ -113,8 +101,7 @@ ROUTES = routes_of(
     ("POST", "/v1/projects/{project}/serviceAccounts", create, "iam.serviceAccounts.create"),
     ("GET", ACCOUNT, lambda cloud, call: account_json(*find(cloud, call, "iam.serviceAccounts.get")), ""),
     ("DELETE", ACCOUNT, delete, ""),
-    ("POST", ACCOUNT + ":disable", disable, ""),
-    ("POST", ACCOUNT + ":enable", enable, ""),
+    ("POST", ACCOUNT + ":(disable|enable)", switch, ""),
     ("GET", ACCOUNT + ":getIamPolicy", get_policy, ""),
     ("POST", ACCOUNT + ":getIamPolicy", get_policy, ""),
     ("POST", ACCOUNT + ":setIamPolicy", set_policy, ""),

@@ -28,10 +28,7 @@ def begin(cloud: Cloud, operation: EmulatedOperation, seconds: float, finish: Ca
         if operation.service == "tpu.googleapis.com":  # clients refuse a field that their own API's metadata lacks
             operation.metadata["endTime"] = cloud.stamp()
 
-    if seconds > 0:
-        cloud.later(seconds, end)
-    else:
-        end()
+    cloud.later(seconds, end)
     return operation
 
 

@@ -7,15 +7,12 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.paths import emulated_gcloud_folder
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 ENDPOINT = "HEARTBEAT_CLOUD_ENDPOINT"
 OVERRIDDEN = ("TPU", "SERVICEUSAGE", "CLOUDRESOURCEMANAGER", "CLOUDBILLING", "IAM", "CLOUDQUOTAS", "ORGPOLICY")
@@ -37,13 +34,11 @@ def gcloud_environment(url: str, config: Path) -> dict[str, str]:
     return environment
 
 
-class EmulatorProcess:
+class EmulatorProcess(AbstractContextManager["EmulatorProcess"]):
     """A running emulator; it ends with ``close``, and with the process that started it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], url: str, scenario: str, errors: IO[bytes]) -> None:
-        self.process, self.errors = process, errors
-        self.url = url
-        self.scenario = scenario
+    def __init__(self, process: subprocess.Popen[bytes], url: str, errors: IO[bytes]) -> None:
+        self.process, self.url, self.errors = process, url, errors
 
     def close(self) -> None:
         """End it; harmless when it has ended."""
@@ -58,10 +53,7 @@ class EmulatorProcess:
         self.process.stdout.close()
         self.errors.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_failure: object) -> None:
         self.close()
 
 
@@ -100,17 +92,14 @@ def last_words(errors: IO[bytes]) -> str:
     return lines[-1] if lines else "none."
 
 
-def start_emulator(
-    scenario: str = "ready", latency_s: float = 0.0, port: int = 0, *, speed: float = 1.0, seed: int | None = None
-) -> EmulatorProcess:
+def start_emulator(scenario: str = "ready", latency_s: float = 0.0, *, speed: float = 1.0, seed: int | None = None) -> EmulatorProcess:
     """Start an emulator and wait until it answers; raise HeartbeatError where it cannot.
 
     Its clock runs ``speed`` times as fast as ours; ``seed`` is for faults that come by chance, the scenario's own where None.
     """
     require_server()
-    command = [sys.executable, "-m", "heartbeat_core.emulator", "--scenario", scenario, "--latency", str(latency_s)]
-    command += ["--port", str(port), "--speed", str(speed)]
-    command += [] if seed is None else ["--seed", str(seed)]
+    command = [sys.executable, "-m", "heartbeat_core.emulator", f"--scenario={scenario}", f"--latency={latency_s}", f"--speed={speed}"]
+    command += [] if seed is None else [f"--seed={seed}"]
     errors = tempfile.TemporaryFile()  # noqa: SIM115  # the terminal may be a screen; closed with the process
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
     assert process.stdout is not None
@@ -120,7 +109,7 @@ def start_emulator(
     except ValueError:
         cause = f"Its process ended with code {process.wait()}."
         message = {"error": ["the emulator did not start", cause, f"Its last words: {last_words(errors)}"]}
-    started = EmulatorProcess(process, message.get("url", ""), scenario, errors)
+    started = EmulatorProcess(process, message.get("url", ""), errors)
     if "error" in message:
         started.close()
         raise HeartbeatError(*message["error"])

@@ -7,7 +7,7 @@ import re
 from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, page
 from heartbeat_core.emulator.operations import begin
 from heartbeat_core.emulator.router import routes_of
-from heartbeat_core.emulator.state import Cloud, EmulatedOperation, EmulatedProject, Service
+from heartbeat_core.emulator.state import Cloud, EmulatedOperation, EmulatedPolicy, EmulatedProject, Service
 
 ORGANIZATION = "organizations/424242424242"  # of projects that inherit roles
 PREFIX = "type.googleapis.com/google.cloud.resourcemanager.v3."
@@ -85,24 +85,18 @@ def create(cloud: Cloud, call: EmulatedCall) -> Json:
     return begin(cloud, operation, cloud.scenario.timings.update_s, finish).to_json()
 
 
-def set_policy(cloud: Cloud, call: EmulatedCall) -> Json:
-    """Replace a project's policy; every service account named in it must exist."""
-    project = cloud.project(call)
-    require_members(cloud, call.body)
-    project.policy.replace(call.body)
-    return project.policy.to_json()
-
-
-def require_members(cloud: Cloud, body: Json) -> None:
-    """Refuse a policy that names a service account of an emulated project which is not there."""
+def replace_policy(cloud: Cloud, policy: EmulatedPolicy, call: EmulatedCall) -> Json:
+    """Replace a policy; refuse one that names a service account of an emulated project which is not there."""
     known = {account.email for _, account in cloud.accounts()}
-    for binding in (body.get("policy") or {}).get("bindings", []):
+    for binding in (call.body.get("policy") or {}).get("bindings", []):
         for member in binding.get("members", []):
             email = str(member).partition(":")[2]
             domain = email.partition("@")[2]
             ours = any(domain == f"{project.id}.iam.gserviceaccount.com" for project in cloud.projects.values())
             if member.startswith("serviceAccount:") and ours and email not in known:
                 raise ApiError(400, f"Service account {email} does not exist.")
+    policy.replace(call.body)
+    return policy.to_json()
 
 
 def test_permissions(cloud: Cloud, call: EmulatedCall) -> Json:
@@ -149,6 +143,11 @@ ROUTES = routes_of(
         lambda cloud, call: cloud.project(call).policy.to_json(),
         "resourcemanager.projects.getIamPolicy",
     ),
-    ("POST", "/(v1|v3)/projects/{project}:setIamPolicy", set_policy, "resourcemanager.projects.setIamPolicy"),
+    (
+        "POST",
+        "/(v1|v3)/projects/{project}:setIamPolicy",
+        lambda cloud, call: replace_policy(cloud, cloud.project(call).policy, call),
+        "resourcemanager.projects.setIamPolicy",
+    ),
     ("POST", "/(v1|v3)/projects/{project}:testIamPermissions", test_permissions, ""),
 )

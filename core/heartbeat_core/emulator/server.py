@@ -49,7 +49,7 @@ def make_cloud(scenario: Scenario, speed: float = 1.0, seed: int | None = None) 
         raise HeartbeatError(f"the scenario {scenario.name} cannot be used", str(error), "Correct its file.") from error
 
 
-def serve(cloud: Cloud, listener: socket.socket, latency_s: float = 0.0, ready: Callable[[str], None] | None = None) -> None:
+def serve(cloud: Cloud, listener: socket.socket, latency_s: float, ready: Callable[[str], None]) -> None:
     """Answer on ``listener`` until SIGINT or SIGTERM; ``ready`` is called with the base URL first."""
     import uvicorn  # here, for what only reads scenarios needs no server
 
@@ -58,6 +58,5 @@ def serve(cloud: Cloud, listener: socket.socket, latency_s: float = 0.0, ready: 
     app = make_app(Emulator(cloud, latency_s))
     logging.getLogger("uvicorn.error").addFilter(lambda record: record.msg != CUT)  # stderr may be the screen of a demo
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1, server_header=False)
-    if ready:
-        ready(base_url(listener))  # the port is taken already: connections wait until the server runs
+    ready(base_url(listener))  # the port is taken already: connections wait until the server runs
     uvicorn.Server(config).run(sockets=[listener])

@@ -88,10 +88,7 @@ def switch_on(cloud: Cloud, call: EmulatedCall, names: list[str], answer: str) -
             project.service(name).enabled = True
         if "compute.googleapis.com" in missing:
             add_default_account(cloud, project)
-        if timings.propagate_s > 0:
-            cloud.later(timings.propagate_s, answering)
-        else:
-            answering()
+        cloud.later(timings.propagate_s, answering)
         services = [service_json(project, name) for name in names]
         body = {"service": services[0]} if answer == "EnableServiceResponse" else {"services": services}
         return {"@type": f"{PREFIX}v1.{answer}", **body}

@@ -129,8 +129,8 @@ class Service:
 
 
 @dataclass
-class EmulatedNode:
-    """A TPU VM: ``body`` is what its owner set, the rest what the Cloud knows of it."""
+class TpuResource:
+    """What lives in a zone: ``body`` is what its owner set, the rest what the Cloud knows of it."""
 
     name: str
     slice: Slice
@@ -138,13 +138,19 @@ class EmulatedNode:
     body: Json
     state: str
     created: str
-    uid: str
-    overlay: Mapping[str, object] = field(default_factory=dict)
-    addresses: tuple[str, ...] = ()  # of its hosts, where the scenario knows better than to make some up
 
     @property
     def zone(self) -> str:
         return self.name.split("/")[3]
+
+
+@dataclass
+class EmulatedNode(TpuResource):
+    """A TPU VM."""
+
+    uid: str
+    overlay: Mapping[str, object] = field(default_factory=dict)
+    addresses: tuple[str, ...] = ()  # of its hosts, where the scenario knows better than to make some up
 
     @property
     def external(self) -> bool:
@@ -154,20 +160,10 @@ class EmulatedNode:
 
 
 @dataclass
-class Queued:
+class Queued(TpuResource):
     """A queued resource and the one node it asks for."""
 
-    name: str
-    slice: Slice
-    spot: bool
-    body: Json
-    state: str
-    created: str
     error: Json | None = None
-
-    @property
-    def zone(self) -> str:
-        return self.name.split("/")[3]
 
 
 @dataclass
@@ -255,6 +251,10 @@ class Cloud:
         return timestamp(self.now())
 
     def later(self, seconds: float, action: Callable[[], object]) -> None:
+        """Let something happen after ``seconds``; at once where there are none."""
+        if seconds <= 0:
+            action()
+            return
         heapq.heappush(self.agenda, Due(self.now() + seconds, next(self.numbers), action))
 
     def settle(self) -> None:
@@ -279,10 +279,10 @@ class Cloud:
             raise ApiError(404, f"Requested entity was not found: projects/{call.args['project']}")
         return found
 
-    def granted(self, project: EmulatedProject, member: str = "") -> set[str]:
-        """List what ``member``, the caller unless named, may do in a project."""
-        who = member or self.scenario.principal
-        return project.policy.granted(who, self.stamp()) | project.inherited.granted(who, self.stamp())
+    def granted(self, project: EmulatedProject, account: Account | None = None) -> set[str]:
+        """List what the caller may do in a project, or with one of its service accounts."""
+        policies = [project.policy, project.inherited, *([account.policy] if account else [])]
+        return set[str]().union(*(policy.granted(self.scenario.principal, self.stamp()) for policy in policies))
 
     def billed(self, project: EmulatedProject) -> bool:
         return self.billing_accounts.get(project.billing_account, False)

@@ -159,11 +159,11 @@ def check_account(cloud: Cloud, project: EmulatedProject, email: str) -> None:
     account = next((account for _, account in cloud.accounts() if account.email == email), None)
     if account is None:
         raise ApiError(400, f'Service account "{email}" does not exist.')
-    who = cloud.scenario.principal
-    if "iam.serviceAccounts.actAs" not in cloud.granted(project) | account.policy.granted(who, cloud.stamp()):
+    if "iam.serviceAccounts.actAs" not in cloud.granted(project, account):
+        who = cloud.scenario.principal.partition(":")[2]
         raise ApiError(
             400,
-            f"The user does not have access to service account '{email}'. User: '{who.partition(':')[2]}'. Ask a project owner to "
+            f"The user does not have access to service account '{email}'. User: '{who}'. Ask a project owner to "
             "grant you the iam.serviceAccountUser role on the service account.",
         )
 

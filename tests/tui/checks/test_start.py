@@ -28,7 +28,7 @@ async def fill(pane):  # it is called after the first frame
 async def main(pane, project):
     getattr(import_module(f"heartbeat_tui.{FOLDERS[pane]}.pane"), f"{pane}Pane").fill = fill
     launcher = Launcher(Settings())
-    with make_app(launcher, launcher.config(), flags={"project": project}) as app:
+    with make_app(launcher, launcher.config(), project=project) as app:
         async with app.run_test() as pilot:
             await pilot.pause()
     launcher.close()

@@ -15,7 +15,9 @@ import pytest
 from tests.program import imported, run_program
 
 from heartbeat_core import __version__
+from heartbeat_core.benchmark.bandwidth import HOST_MEMORIES
 from heartbeat_core.benchmark.config import METHODS, PRECISIONS
+from heartbeat_core.benchmark.layer import MODEL_PHASES, WEIGHTS
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui import cli
@@ -64,8 +66,8 @@ def test_the_version_is_the_packages() -> None:
 
 
 def test_the_flags_offer_what_the_engine_has() -> None:
-    offered = plan_flags.METHODS, plan_flags.PRECISIONS
-    assert offered == (METHODS, PRECISIONS)
+    offered = plan_flags.METHODS, plan_flags.PRECISIONS, plan_flags.PHASES, plan_flags.WEIGHTS, plan_flags.HOST_MEMORIES
+    assert offered == (METHODS, PRECISIONS, MODEL_PHASES, WEIGHTS, HOST_MEMORIES)
 
 
 @pytest.mark.parametrize(

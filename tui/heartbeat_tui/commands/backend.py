@@ -12,7 +12,7 @@ from typing import Any
 from heartbeat_core.benchmark.backends import BACKENDS, load
 from heartbeat_core.benchmark.xla_environment import DOWNLOAD_BYTES, INSTALLED_BYTES, Installed, XlaEnvironment, describe_python, in_gb
 from heartbeat_core.settings import load_settings
-from heartbeat_tui.commands.console import agreed, print_json, print_status
+from heartbeat_tui.commands.console import add_action, agreed, print_json, print_status
 
 SCHEMA = 1
 SIZE = re.compile(r"^Downloading .*\((?P<number>[\d.]+) (?P<unit>bytes|[kMG]B)\)")
@@ -22,12 +22,17 @@ UNITS = {"bytes": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9}
 def register(parser: argparse.ArgumentParser) -> None:
     parser.description = "torch_xla needs another torch than the dashboard's, so it has an environment of its own."
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    add(actions, "list", list_backends, "show which interpreter each backend runs under")
-    install = add(actions, "install", install_backend, "build the pinned torch_xla environment in your cache", named=True)
+    listing = add_action(actions, "list", list_backends, "show which interpreter each backend runs under")
+    install = add_action(actions, "install", install_backend, "build the pinned torch_xla environment in your cache")
+    remove = add_action(actions, "remove", remove_backend, "delete the environment")
+    managed = tuple(info.name for info in BACKENDS.values() if info.environment)
+    for action in (install, remove):
+        action.add_argument("backend", choices=managed, help="a backend with an environment of its own")
+    for action in (listing, install, remove):
+        action.add_argument("--json", action="store_true", help="print one object of JSON")
     purpose = "build it from this Python, 3.10 to 3.13 (default: this one)"
     install.add_argument("--python", metavar="PY", default=sys.executable, help=purpose)
     install.add_argument("--yes", action="store_true", help="do not ask before downloading")
-    remove = add(actions, "remove", remove_backend, "delete the environment", named=True)
     remove.add_argument("--yes", action="store_true", help="do not ask before deleting")
 
 
@@ -35,24 +40,6 @@ def environment_of(backend: str) -> XlaEnvironment:
     """Return the environment that a backend runs in, built or not."""
     made: XlaEnvironment = load(BACKENDS[backend].environment)()
     return made
-
-
-def add(
-    actions: argparse._SubParsersAction[argparse.ArgumentParser],
-    name: str,
-    function: Callable[[argparse.Namespace], int],
-    what: str,
-    *,
-    named: bool = False,
-) -> argparse.ArgumentParser:
-    """Add one action; ``named`` where it acts on a backend."""
-    parser = actions.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
-    if named:
-        managed = tuple(info.name for info in BACKENDS.values() if info.environment)
-        parser.add_argument("backend", choices=managed, help="a backend with an environment of its own")
-    parser.add_argument("--json", action="store_true", help="print one object of JSON")
-    parser.set_defaults(run=function)
-    return parser
 
 
 def install_backend(args: argparse.Namespace) -> int:

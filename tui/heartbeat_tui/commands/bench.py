@@ -21,7 +21,7 @@ def register(parser: argparse.ArgumentParser) -> None:
     )
     form.add_argument("--stream", action="store_true", help="print the worker's own records as they come")
     form.add_argument("--plot", action="store_true", help="print the chart of the run, of all hosts or of the sweep, below the table")
-    output.add_argument("--no-save", action="store_true", help="keep no recording")
+    output.add_argument("--no-save", dest="save", action="store_const", const=False, help="keep no recording")  # else as the settings say
     output.add_argument("--calibrate", action="store_true", help="measure this machine's peak afterwards, and keep it")
     output.add_argument(
         "--compare-methods", action="store_true", help="run the handbook's method, then the synchronized one; explain the gap"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -97,6 +97,16 @@ def print_handbook_lines(console: Console, report: Report) -> None:
     console.print(f"Average time per iteration: {total_ms / products:.4f} ms\n")
 
 
+def table_of(titles: Sequence[str], cells: Iterable[Sequence[str]], *, whole: Sequence[str], gap: int = 2) -> Table:
+    """Return a table of the first column to the left and all others to the right; those of the titles in ``whole`` are never folded."""
+    table = Table(box=None, padding=(0, gap, 0, 0))
+    for number, title in enumerate(titles):
+        table.add_column(title, justify="right" if number else "left", no_wrap=title in whole)
+    for row in cells:
+        table.add_row(*row)
+    return table
+
+
 def two_columns(rows_: Iterable[Row]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold")
@@ -110,12 +120,7 @@ def two_columns(rows_: Iterable[Row]) -> Table:
 def print_steps(console: Console, report: Report, usd_per_hour: float | None) -> None:
     """Print the steps of a layer, each timed by itself, and what the layer means for its model; nothing for one product."""
     if found := step_figures(report):
-        table = Table(box=None, padding=(0, 2, 0, 0))
-        for title in STEP_TITLES:
-            table.add_column(title, justify="left" if title == STEP_TITLES[0] else "right", no_wrap=True)
-        for step in found:
-            table.add_row(*step_cells(step))
-        console.print(table)
+        console.print(table_of(STEP_TITLES, map(step_cells, found), whole=STEP_TITLES))
     if meant := list(serving_rows(report, usd_per_hour)):
         console.print(two_columns(meant))
 
@@ -292,13 +297,8 @@ def print_repeat(repeated: Repeat) -> None:
     out.print(f"{config.workload.shape} {config.workload.dtype} · {config.backend} · {config.method} · warm-up {config.warmup}")
     order = f"; order shuffled in each round, seed {repeated.seed}" if len(repeated.candidates) > 1 else ""
     out.print(f"{repeated.repeat} processes{' each' if len(repeated.candidates) > 1 else ''}{order}")
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("")
-    for title in ("mean of medians", "95 % CI over processes", "between processes", "within one", "processes"):
-        table.add_column(title, justify="right", no_wrap=True)
-    for one in repeated.candidates:
-        table.add_row(*cells(one))
-    out.print(table)
+    titles = ("mean of medians", "95 % CI over processes", "between processes", "within one", "processes")
+    out.print(table_of(("", *titles), map(cells, repeated.candidates), whole=titles))
     for one in repeated.candidates:
         for sentence in sentences(one):
             out.print(f"{one.name}: {sentence}")

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from heartbeat_core.launcher import Launcher
 from heartbeat_core.paths import expanded
 from heartbeat_core.recordings.recording import load, recorded_report
 from heartbeat_core.units import format_ns, format_rate
-from heartbeat_tui.commands.console import first_interrupt, print_error, print_json, print_status
+from heartbeat_tui.commands.console import first_interrupt, print_error, print_json, print_notes, print_status
 from heartbeat_tui.commands.options import make_config, make_launcher
 
 if TYPE_CHECKING:
@@ -139,9 +140,10 @@ def print_run(args: argparse.Namespace, report: Report, series: Series, recordin
 
         print_report(report, recording, price_of(args, report))
         if args.plot:
-            from heartbeat_tui.commands import chart_output
+            from heartbeat_core.charts.recorded import run_chart
+            from heartbeat_tui.commands.chart_output import print_chart
 
-            chart_output.print_run(report, series)
+            print_chart(partial(run_chart, report, series))
 
 
 def compare(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig) -> int:
@@ -177,28 +179,23 @@ def run_once(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConf
     config, sinks = replace(config, calibrate=args.calibrate), (stream,) if stream else ()
     with (
         first_interrupt(launcher.give_up) as interrupt,
-        launcher.start(config, save=saved(args), sinks=sinks, label=label, profile=profile) as finished,
+        launcher.start(config, save=args.save, sinks=sinks, label=label, profile=profile) as finished,
     ):
         watch(finished, {"": finished}, lambda: interrupt.is_set() or (stream and stream.broken))
     if stream and stream.broken:
         raise stream.broken
-    print_notes(finished)
+    print_notes(finished.notes)
     complain_of(finished.report())
     if profile and not finished.series.profiled:
         print_status("note: no profile was taken: it comes after the last iteration of a run that ends by itself")
     return finished, interrupt.is_set()
 
 
-def saved(args: argparse.Namespace) -> bool | None:
-    """Return whether to keep the recording; None is what the settings say."""
-    return False if args.no_save else None
-
-
 def label_of(args: argparse.Namespace) -> Label | None:
     """Return what the recording is to be called; raise HeartbeatError where none would be kept."""
     if not (args.name or args.note or args.tag):
         return None
-    if args.no_save or args.source:
+    if args.save is False or args.source:
         raise HeartbeatError("there is no recording to label", "A label is kept in the recording of a run.", "Leave out --no-save.")
     return Label(0, args.name or "", args.note or "", tuple(dict.fromkeys(args.tag)))
 
@@ -223,11 +220,6 @@ def watch(run: Source, runs: Mapping[str, Source], stop: Callable[[], object]) -
         show_progress(runs, over)
     while not over():
         pass
-
-
-def print_notes(run: Source) -> None:
-    for note in run.notes:
-        print_status(f"note: {note}")
 
 
 def complain_of(report: Report) -> None:
@@ -257,9 +249,13 @@ def sweep(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig)
 
         print_sweep(swept)
         if args.plot:
-            from heartbeat_tui.commands.chart_output import print_sweep_charts
+            from heartbeat_core.charts.sweep import latency_sweep_chart, roofline_chart
+            from heartbeat_tui.commands.chart_output import print_chart
 
-            print_sweep_charts(swept)
+            curves = swept.curves()
+            knees = [curve.knee() for curve in curves]
+            print_chart(partial(roofline_chart, curves, knees))
+            print_chart(partial(latency_sweep_chart, swept, curves, knees))
     return INTERRUPTED if interrupted else judged([point.report for point in swept.measured], some_missing=not swept.measured)
 
 
@@ -285,7 +281,7 @@ def follow(
 
     def begin(config: BenchmarkConfig, label: Label) -> Run:
         config = replace(config, calibrate=True) if args.calibrate else prepare(config)
-        return launcher.start(config, save=saved(args), label=label_in(args, label))
+        return launcher.start(config, save=args.save, label=label_in(args, label))
 
     with first_interrupt(launcher.give_up) as interrupt:
         for news in carry_out(experiment, begin):
@@ -293,7 +289,7 @@ def follow(
                 if interrupt.is_set():
                     experiment.stop()
                 watch(news.source, {"": news.source}, interrupt.is_set)
-                print_notes(news.source)
+                print_notes(news.source.notes)
             elif news.report is not None and not interrupt.is_set():
                 print_trial(experiment, news.trial, in_short(news.report))
                 complain_of(news.report)
@@ -341,9 +337,11 @@ def together(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConf
 
         print_hosts(run)
         if args.plot:
-            from heartbeat_tui.commands.chart_output import print_hosts_chart
+            from heartbeat_core.charts.latency import host_curves, overlay_chart
+            from heartbeat_tui.commands.chart_output import print_chart
 
-            print_hosts_chart(run.hosts())
+            curves = host_curves([replace(host, shown=False) for host in run.hosts()])
+            print_chart(partial(overlay_chart, curves, steady_only=False, expected=1))
     codes = [host_exit_code(host) for host in hosts]
     return INTERRUPTED if interrupted else 1 if 1 in codes else max(codes)
 
@@ -352,9 +350,9 @@ def measure_hosts(args: argparse.Namespace, launcher: Launcher, config: Benchmar
     """Run on every host to the end; return the run, and whether Ctrl-C cut it short."""
     wanted = label_of(args)
     label = wanted and replace(wanted, name="", group=wanted.name)  # a name is that of all
-    with first_interrupt(launcher.give_up) as interrupt, closing(launcher.start_together(config, save=saved(args), label=label)) as run:
+    with first_interrupt(launcher.give_up) as interrupt, closing(launcher.start_together(config, save=args.save, label=label)) as run:
         watch(run, run.by_name() if len(run.by_name()) <= BARS else {"hosts": run}, interrupt.is_set)
-    print_notes(run)
+    print_notes(run.notes)
     return run, interrupt.is_set()
 
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeAlias
 
 from heartbeat_core.errors import HeartbeatError, nearest, sanitize_line
 
@@ -61,6 +61,11 @@ def print_json(values: dict[str, Any], *, indent: int | None = 1) -> None:
 
 def print_status(text: str, end: str = "\n") -> None:
     print(text, file=sys.stderr, end=end, flush=True)
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    for note in notes:
+        print_status(f"note: {note}")
 
 
 def confirmed(question: str) -> bool:
@@ -126,6 +131,18 @@ USAGE_ERRORS = (
     (r"the following arguments are required: (?P<value>.+)", "missing: {value}", "{prog} needs it."),
     (r"ambiguous option: (?P<name>\S+) could match (?P<value>.+)", "{name} is ambiguous", "It could be {value}."),
 )
+
+
+Actions: TypeAlias = "argparse._SubParsersAction[Any]"  # noqa: SLF001  # it has no public name
+CommandRun: TypeAlias = Callable[[argparse.Namespace], int]
+
+
+def add_action(actions: Actions, name: str, run: CommandRun, what: str, description: str = "", **more: Any) -> argparse.ArgumentParser:
+    """Add an action of a command; its purpose is its description as well, as a sentence, where none is given."""
+    description = description or f"{what[0].upper()}{what[1:]}."
+    parser: argparse.ArgumentParser = actions.add_parser(name, help=what, description=description, **more)
+    parser.set_defaults(run=run)
+    return parser
 
 
 class CommandParser(argparse.ArgumentParser):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from contextlib import suppress
 
 from heartbeat_core.emulator.process import ENDPOINT, gcloud_environment
 from heartbeat_core.emulator.scenario import load_scenario, scenario_names
@@ -37,13 +38,9 @@ def run(args: argparse.Namespace) -> int:
         raise HeartbeatError(f"--speed is {args.speed:g}", "Its clock would stand still or run backwards.", "Give a number above 0.")
     scenario = load_scenario(args.scenario)
     cloud = make_cloud(scenario, args.speed)
-    listener = bind(args.port)
-    try:
+    with bind(args.port) as listener, suppress(KeyboardInterrupt):  # the way to end it
         serve(cloud, listener, args.latency, ready=lambda url: announce(url, scenario.name, scenario.description))
-    except KeyboardInterrupt:  # the way to end it
-        print()
-    finally:
-        listener.close()
+    print()
     return 0
 
 

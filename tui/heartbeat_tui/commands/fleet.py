@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from heartbeat_core.errors import INTERRUPTED, HeartbeatError
+from heartbeat_tui.commands.console import add_action, print_json, print_status
 from heartbeat_tui.commands.options import add_config_flags, add_project_flag, make_config, make_launcher, share
 
 if TYPE_CHECKING:
@@ -19,9 +20,7 @@ MAX_SLOW = 0.03  # that of the engine, which --help must not import; a test hold
 def register(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     what = "exit 1 with the hosts to cordon, 0 if all are fine, 3 if a host could not be judged"
-    check = actions.add_parser(
-        "check", help=what, description=f"{what[0].upper()}{what[1:]}. Without GROUP, it measures every host of --on."
-    )
+    check = add_action(actions, "check", run_check, what, f"E{what[1:]}. Without GROUP, it measures every host of --on.")
     check.add_argument(
         "group", nargs="?", metavar="GROUP", help="judge recorded runs, one a host: a group, a folder or words such as tag:nightly"
     )
@@ -33,20 +32,19 @@ def register(parser: argparse.ArgumentParser) -> None:
         help="what a slow host may take longer than the fleet's median; default 3%%",
     )
     check.add_argument("--json", action="store_true", help="print one object: hosts with their verdicts, cordon, slow_slices, sentence")
-    check.add_argument("--no-save", action="store_true", help="keep no recording")
+    check.add_argument("--no-save", dest="save", action="store_const", const=False, help="keep no recording")  # else as the settings say
     check.add_argument("--name", help="name the group that the recordings make")
     check.add_argument("--note", metavar="TEXT", help="write a note to each")
     check.add_argument("--tag", action="append", default=[], metavar="TAG", help="tag each; repeatable")
     add_config_flags(check, default=argparse.SUPPRESS)  # or those given before the command would be forgotten
     add_project_flag(check, "the project of the TPU VM that --on names")
-    check.set_defaults(run=run_check, source=None)
+    check.set_defaults(source=None)
 
 
 def run_check(args: argparse.Namespace) -> int:
     """Print the hosts, judged, the worst first; return 0, 1 or 3. Raise HeartbeatError where there are no hosts to judge."""
     from heartbeat_core.fleet.columns import fleet_lines
     from heartbeat_core.fleet.slow_hosts import find_slow
-    from heartbeat_tui.commands.console import print_json
 
     if (args.group is None) == (args.on is None):
         cause = (
@@ -77,7 +75,6 @@ def recorded(group: str) -> Fleet:
 def measured(args: argparse.Namespace) -> tuple[Fleet, bool]:
     """Run on every host; return them, and whether Ctrl-C cut it short."""
     from heartbeat_tui.commands.bench_run import measure_hosts
-    from heartbeat_tui.commands.console import print_status
 
     with closing(make_launcher(args)) as launcher:
         config = make_config(args, launcher)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from rich.table import Table
-
 from heartbeat_core.benchmark.layer import ModelShape
 from heartbeat_core.benchmark.models import named_models
 from heartbeat_core.benchmark.serving import AT_MOST, ChipLimit, by_published_peaks, cache_bytes, model_bytes, turning_words
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.units import NOTHING, format_bytes, format_ns, significant
-from heartbeat_tui.commands.bench_output import console_of
+from heartbeat_tui.commands.bench_output import console_of, table_of
 from heartbeat_tui.commands.console import print_json
 from heartbeat_tui.commands.options import make_layer
 
@@ -28,13 +26,10 @@ def list_models(args: argparse.Namespace) -> int:
         return 0
     out = console_of(WIDTH)
     sizes, gap = (SIZES, 2) if out.width >= WHOLE else (SIZES[:-1], 1)
-    table = Table(box=None, padding=(0, gap, 0, 0))
-    table.add_column("model", no_wrap=True)
-    for title in ("parameters", *(name.replace("_", " ") for name in sizes)):
-        table.add_column(title, justify="right")
-    for each in models:
-        table.add_row(each.shape.name, parameters(each.shape), *(f"{getattr(each.shape, name):,}" for name in sizes))
-    out.print(table)
+    titles = ("model", "parameters", *(name.replace("_", " ") for name in sizes))
+    shapes = [each.shape for each in models]
+    written = [(shape.name, parameters(shape), *(f"{getattr(shape, name):,}" for name in sizes)) for shape in shapes]
+    out.print(table_of(titles, written, whole=titles[:1], gap=gap))
     for note in dict.fromkeys(each.note for each in models if each.note):
         out.print(f"{', '.join(each.shape.name for each in models if each.note == note)}: {note}.")
     return 0
@@ -71,13 +66,8 @@ def limits(args: argparse.Namespace) -> int:
     out.print(f"{layer.model}, {layer.dtype}, batch {layer.batch:,}, context {layer.context:,} tokens: {AT_MOST}")
     sizes = f"{format_bytes(model_bytes(layer))} of weights, {format_bytes(cache_bytes(layer))} of KV cache"
     out.print(f"{sizes}; {note}" if note else sizes)
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("chip", no_wrap=True)
-    for title in ("chips needed", "tokens/s", "time per token", "first token", "arithmetic from batch", "USD per million"):
-        table.add_column(title, justify="right")
-    for each in found:
-        table.add_row(*cells(each))
-    out.print(table)
+    titles = ("chip", "chips needed", "tokens/s", "time per token", "first token", "arithmetic from batch", "USD per million")
+    out.print(table_of(titles, map(cells, found), whole=titles[:1]))
     out.print("Tokens/s and times are those of all chips needed; where their memory is not known here, of one.")
     out.print("Arithmetic sets the time of a decode from this batch on / from that one without the reads of the KV cache.")
     return 0

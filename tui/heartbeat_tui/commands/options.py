@@ -1,10 +1,10 @@
-"""The flags that describe a run, shared by ``bench`` and the screen."""
+"""The flags that several commands share, of runs and of Google Cloud, and what they select."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from heartbeat_core.benchmark.backends import BACKENDS
@@ -46,27 +46,26 @@ def duration(text: str) -> float:
     return seconds
 
 
-def usd(text: str) -> float:
-    """Read "2.70"; raise ArgumentTypeError."""
+def number_below(limit: float, text: str, wrong: str) -> float:
+    """Read a number from 0 to below ``limit``; raise ArgumentTypeError, which says what is ``wrong``."""
     try:
         value = float(text)
     except ValueError:
         value = -1.0
-    if not 0 <= value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is no price; try 2.70, US dollars an hour")
+    if not 0 <= value < limit:
+        raise argparse.ArgumentTypeError(wrong)
     return value
+
+
+def usd(text: str) -> float:
+    """Read "2.70"; raise ArgumentTypeError."""
+    return number_below(1e6, text, f"{text!r} is no price; try 2.70, US dollars an hour")
 
 
 def share(text: str) -> float:
     """Read "5%" or "0.05"; raise ArgumentTypeError."""
-    number, percent = text.removesuffix("%").strip(), text.endswith("%")
-    try:
-        value = float(number) / (100 if percent else 1)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage; try 5% or 0.05")
-    return value
+    whole = 100 if text.endswith("%") else 1
+    return number_below(whole, text.removesuffix("%"), f"{text!r} is not a percentage; try 5% or 0.05") / whole
 
 
 def add_config_flags(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
@@ -240,7 +239,6 @@ def open_environment(args: argparse.Namespace) -> Iterator[tuple[CheckEnvironmen
     from heartbeat_core.cloud.gcloud_config import SourcedValue
     from heartbeat_core.emulator.process import start_emulator
     from heartbeat_core.emulator.scenario import load_scenario
-    from heartbeat_core.errors import HeartbeatError
 
     if args.endpoint:
         raise HeartbeatError("--demo and --endpoint exclude one another", "Each names a Google Cloud to ask.", "Give one of them.")
@@ -272,11 +270,8 @@ def make_destination(args: argparse.Namespace, settings: Settings) -> Destinatio
     project, zone = chosen_project(environment.target), environment.target.zone
 
     def find() -> Node:
-        session = environment.open_session()
-        try:
+        with closing(environment.open_session()) as session:
             return find_node(session, project, on.name, zone.value if zone.source == "--zone" else None)
-        finally:
-            session.close()
 
     return Destination(on, project, environment.endpoint, settings.remote, find)
 
@@ -288,5 +283,4 @@ def ray_cluster(args: argparse.Namespace) -> RayCluster:
     from heartbeat_core.fleet.ray_run import WAIT_S, RayCluster
 
     address = args.on.removeprefix("ray").removeprefix(":") or os.environ.get("RAY_ADDRESS", "")
-    wait_s = getattr(args, "wait", None)
-    return RayCluster(address, WAIT_S if wait_s is None else wait_s, bool(getattr(args, "serial", False)), args.python or "")
+    return RayCluster(address, WAIT_S if args.wait is None else args.wait, args.serial, args.python or "")

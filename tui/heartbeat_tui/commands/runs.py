@@ -6,9 +6,10 @@ import argparse
 import gc
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,8 @@ from heartbeat_core.recordings.query import query_runs
 from heartbeat_core.recordings.recording import load, recorded_report
 from heartbeat_core.settings import load_settings
 from heartbeat_core.units import format_bytes, format_count
-from heartbeat_tui.commands.console import agreed, print_error, print_json, print_status
-from heartbeat_tui.commands.options import share
+from heartbeat_tui.commands.console import Actions, CommandRun, add_action, agreed, print_error, print_json, print_notes, print_status
+from heartbeat_tui.commands.options import number_below, share
 from heartbeat_tui.runs.compared import comparison_lines, trend_lines
 from heartbeat_tui.runs.rows import COLUMNS, RunRow, attempts, run_row
 
@@ -91,24 +92,21 @@ def register(parser: argparse.ArgumentParser) -> None:
     )
     trending.add_argument("--limit", type=int, default=50, metavar="N", help="only the newest N runs; default 50")
 
-    exporting = actions.add_parser(
-        "export",
-        help="write a run, a comparison or a sweep as CSV, JSON, Markdown or charts",
-        description="Write a run, a comparison with the first one, or the group of a sweep. CSV of one run has a line a sample.",
-    )
+    purpose = "write a run, a comparison or a sweep as CSV, JSON, Markdown or charts"
+    more = "Write a run, a comparison with the first one, or the group of a sweep. CSV of one run has a line a sample."
+    exporting = add_action(actions, "export", run_export, purpose, more)
     exporting.add_argument("groups", nargs="+", metavar="RUN", help=GROUP)
     exporting.add_argument("--format", choices=EXPORT_FORMATS, help="default: as the file's name ends")
     exporting.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: stdout")
     exporting.add_argument("--trend", action="store_true", help="the runs named RUN as one benchmark over time: a chart, or JSON")
     exporting.add_argument("--force", action="store_true", help="overwrite FILE")
     add_rate(exporting)
-    exporting.set_defaults(run=run_export)
 
 
 def add(
-    actions: argparse._SubParsersAction[Any],
+    actions: Actions,
     name: str,
-    function: Callable[[argparse.Namespace], int],
+    function: CommandRun,
     what: str,
     *,
     single: bool = False,
@@ -116,14 +114,13 @@ def add(
     plot: str = "",
 ) -> argparse.ArgumentParser:
     """Add one action; a ``single`` one is about one run, ``plot`` says what its --plot prints."""
-    parser: argparse.ArgumentParser = actions.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.", aliases=aliases)
+    parser = add_action(actions, name, function, what, aliases=aliases)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one object of JSON")
     if plot:
         form.add_argument("--plot", action="store_true", help=plot)
     if single:
         parser.add_argument("which", metavar="RUN", help=RUN)
-    parser.set_defaults(run=function)
     return parser
 
 
@@ -134,14 +131,8 @@ def add_rate(parser: argparse.ArgumentParser) -> None:
 
 def rate(text: str) -> tuple[str, float]:
     """Read "v6e=2.70"; raise ArgumentTypeError."""
-    device, _, number = text.rpartition("=")
-    try:
-        value = float(number)
-    except ValueError:
-        value = -1.0
-    if not device or not 0 <= value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a rate; try v6e=2.70, US dollars an hour")
-    return device, value
+    device, _, price = text.rpartition("=")
+    return device, number_below(1e6, price if device else "", f"{text!r} is not a rate; try v6e=2.70, US dollars an hour")
 
 
 def open_index() -> Index:
@@ -153,11 +144,6 @@ def open_index() -> Index:
 def show_progress(done: int, total: int) -> None:
     if sys.stderr.isatty():
         print(f"\r\x1b[K{done:,} of {total:,} recordings read" if done < total else "\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-
-def print_notes(notes: Iterable[str]) -> None:
-    for note in notes:
-        print_status(f"note: {note}")
 
 
 def print_answer(args: argparse.Namespace, values: Mapping[str, Any], lines: Iterable[str]) -> None:
@@ -208,9 +194,10 @@ def show_run(args: argparse.Namespace) -> int:
 
     print_report(report, entry.path)
     if args.plot:
-        from heartbeat_tui.commands.chart_output import print_run
+        from heartbeat_core.charts.recorded import run_chart
+        from heartbeat_tui.commands.chart_output import print_chart
 
-        print_run(report, series)
+        print_chart(partial(run_chart, report, series))
     return 0
 
 
@@ -283,9 +270,10 @@ def compare_runs(args: argparse.Namespace) -> int:
         print_notes(notes)
     print_answer(args, {"comparisons": [comparison.to_json() for comparison in made], "notes": notes}, comparison_lines(made))
     if args.plot:
-        from heartbeat_tui.commands.chart_output import print_overlay
+        from heartbeat_core.charts.recorded import runs_overlay
+        from heartbeat_tui.commands.chart_output import print_chart
 
-        print_overlay(parts, groups)
+        print_chart(partial(runs_overlay, parts, groups))
     return COULD_NOT_TELL if all(comparison.kind == "cannot tell" for comparison in made) else 0
 
 
@@ -307,9 +295,10 @@ def show_trend(args: argparse.Namespace) -> int:
     trend = trend_of(found, index.peak_cache, title, allowed=args.max_change, most=args.limit)
     print_answer(args, trend.to_json(), (line for line, _ in trend_lines(trend)))
     if args.plot:
-        from heartbeat_tui.commands.chart_output import print_trend
+        from heartbeat_core.charts.trend import trend_chart
+        from heartbeat_tui.commands.chart_output import print_chart
 
-        print_trend(trend)
+        print_chart(partial(trend_chart, trend))
     return 0
 
 

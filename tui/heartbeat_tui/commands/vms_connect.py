@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from heartbeat_core.checks.fix_runner import run_in_terminal
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.settings import load_settings
-from heartbeat_tui.commands.console import print_error, print_json
+from heartbeat_tui.commands.console import Actions, add_action, print_error, print_json
 from heartbeat_tui.commands.vms_shared import add_scope_flags, open_scope
 
 WAYS = ("auto", "external", "internal", "iap")
@@ -27,17 +27,13 @@ if TYPE_CHECKING:  # the engine on other machines is imported by what uses it: v
     from heartbeat_core.remote.install import InstallResult, InstallStep
 
 
-def register_ssh(verbs: argparse._SubParsersAction[Any]) -> None:
-    parser = verbs.add_parser(
-        "ssh",
-        help="open a shell on a TPU VM",
-        description="Run gcloud's own ssh in this terminal, and end with its exit code. A state without ssh (STOPPED, …) is refused.",
-    )
+def register_ssh(verbs: Actions) -> None:
+    more = "Run gcloud's own ssh in this terminal, and end with its exit code. A state without ssh (STOPPED, …) is refused."
+    parser = add_action(verbs, "ssh", run_ssh, "open a shell on a TPU VM", more)
     parser.add_argument("name", metavar="NAME[:WORKER]", help="a TPU VM, and which of its hosts; default the first")
     add_way_flags(parser)
     parser.add_argument("--print", action="store_true", help="show the command and run nothing")
     add_scope_flags(parser, as_json="with --print: one object")
-    parser.set_defaults(run=run_ssh)
 
 
 def add_way_flags(parser: argparse.ArgumentParser) -> None:
@@ -72,18 +68,19 @@ def run_ssh(args: argparse.Namespace) -> int:
     return run_in_terminal(opened.command, opened.environ)
 
 
-def register_setup(verbs: argparse._SubParsersAction[Any]) -> None:
-    parser = verbs.add_parser(
+def register_setup(verbs: Actions) -> None:
+    parser = add_action(
+        verbs,
         "setup",
-        help="install what the benchmark needs on a TPU VM",
-        description="Install OpenBLAS, an environment with torch and torch_xla, and our engine on every host of a TPU VM; what is there "
+        run_setup,
+        "install what the benchmark needs on a TPU VM",
+        "Install OpenBLAS, an environment with torch and torch_xla, and our engine on every host of a TPU VM; what is there "
         "stays as it is. Then check the device. Exit 0 if it is a TPU, 1 if a step failed or it is none, 3 could not tell.",
     )
     parser.add_argument("name", metavar="NAME[:WORKER]", help="a TPU VM; all its hosts unless one is named")
     add_way_flags(parser)
     parser.add_argument("--print", action="store_true", help="show the commands and run nothing")
     add_scope_flags(parser, as_json="print one object: hosts, steps, device")
-    parser.set_defaults(run=run_setup)
 
 
 def run_setup(args: argparse.Namespace) -> int:

@@ -30,14 +30,13 @@ from heartbeat_core.vms.serialize import SCHEMA, node_json, queued_json
 from heartbeat_core.vms.vocabulary import Resource
 from heartbeat_core.vms.zone_search import search_zones
 from heartbeat_tui.commands.check import details
-from heartbeat_tui.commands.console import WIDTH, check_tty, confirmed, folded, print_json
+from heartbeat_tui.commands.console import WIDTH, Actions, add_action, check_tty, confirmed, folded, print_json
 from heartbeat_tui.commands.options import add_vm_flags, duration
 from heartbeat_tui.commands.vms_shared import (
     Progress,
     VmScope,
     add_scope_flags,
     error_json,
-    exit_code,
     interruptible,
     open_scope,
     print_vm_error,
@@ -45,11 +44,13 @@ from heartbeat_tui.commands.vms_shared import (
 )
 
 
-def register(verbs: argparse._SubParsersAction[Any]) -> None:
-    parser = verbs.add_parser(
+def register(verbs: Actions) -> None:
+    parser = add_action(
+        verbs,
         "create",
-        help="create a TPU VM, or queue for one",
-        description="Check what it will use; show what it will be, the quota left for it, its cost and the gcloud command; ask; create "
+        run,
+        "create a TPU VM, or queue for one",
+        "Check what it will use; show what it will be, the quota left for it, its cost and the gcloud command; ask; create "
         "it and watch it until it is READY. A request whose answer was lost is looked up by the TPU VM's name, so that there are never "
         "two. Exit 0 READY, 1 refused or failed, 2 bad usage, 3 could not tell, 130 interrupted.",
     )
@@ -74,7 +75,6 @@ def register(verbs: argparse._SubParsersAction[Any]) -> None:
     add_scope_flags(
         parser, zone="also ZONE; default us-central1-b", as_json="print one object: schema, request, command, node, error, steps"
     )
-    parser.set_defaults(run=run)
 
 
 def labels(text: str) -> dict[str, str]:
@@ -172,22 +172,22 @@ def checks_json(checked: CheckReport | None) -> list[dict[str, Any]] | None:
 def carry_out(args: argparse.Namespace, scope: VmScope, request: CreateRequest, zones: tuple[str, ...]) -> int:
     session, progress = scope.session, Progress()
     policy = PollPolicy(total_s=args.timeout or (None if request.queued else PollPolicy().total_s))
-    made: Resource | None = None
-    failure: VmError | None = None
-    try:
+
+    def make() -> Resource:
         if zones:
-            made = interruptible(session, lambda: search_zones(session, request, zones, progress, limit_s=args.timeout))
-        else:
-            made = interruptible(session, lambda: create(session, request, progress, policy, wait=not args.no_wait))
-    except VmError as error:
-        failure = error
-    if args.json:
-        print_json(answer(scope, request, made, failure, progress))
-    if failure:
+            return search_zones(session, request, zones, progress, limit_s=args.timeout)
+        return create(session, request, progress, policy, wait=not args.no_wait)
+
+    try:
+        made = interruptible(session, make)
+    except VmError as failure:
+        if args.json:
+            print_json(answer(scope, request, None, failure, progress))
         print_vm_error(failure)
-        return exit_code([failure])
-    assert made is not None
-    if not args.json:
+        return failure.exit_code
+    if args.json:
+        print_json(answer(scope, request, made, None, progress))
+    else:
         report(args, scope, made)
     return 0
 

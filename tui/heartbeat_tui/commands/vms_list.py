@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from heartbeat_core.cloud.tpu import EVERYWHERE, words_of
 from heartbeat_core.columns import text_table
@@ -16,7 +15,7 @@ from heartbeat_core.vms.inventory import Inventory, notes_on, notes_on_queued
 from heartbeat_core.vms.pricing import Rates, rate_of
 from heartbeat_core.vms.serialize import SCHEMA, as_yaml, inventory_json
 from heartbeat_core.vms.vocabulary import state_of
-from heartbeat_tui.commands.console import folded, print_json
+from heartbeat_tui.commands.console import Actions, add_action, folded, print_json
 from heartbeat_tui.commands.vms_shared import (
     VmScope,
     add_scope_flags,
@@ -28,25 +27,17 @@ from heartbeat_tui.commands.vms_shared import (
 )
 
 
-def register(verbs: argparse._SubParsersAction[Any]) -> None:
-    parser = verbs.add_parser(
-        "list",
-        help="list TPU VMs and queued resources",
-        description="List the TPU VMs and queued resources of all zones, or of one. Exit 0 if it could be read, else 3.",
-    )
+def register(verbs: Actions) -> None:
+    more = "List the TPU VMs and queued resources of all zones, or of one. Exit 0 if it could be read, else 3."
+    parser = add_action(verbs, "list", run_list, "list TPU VMs and queued resources", more)
     parser.add_argument("--wide", action="store_true", help="with chips, runtime, topology, internal address and service account")
     parser.add_argument("--no-prices", action="store_true", help="do not look up what they cost")
     add_scope_flags(parser, zone="only this zone", as_json="print one object: schema, nodes, queued_resources, unreachable, …")
-    parser.set_defaults(run=run_list)
-    parser = verbs.add_parser(
-        "describe",
-        help="show Google's whole answer about one, as YAML",
-        description="Show Google's whole answer about a TPU VM or a queued resource. Exit 0, or 1 if there is none of that name.",
-    )
+    more = "Show Google's whole answer about a TPU VM or a queued resource. Exit 0, or 1 if there is none of that name."
+    parser = add_action(verbs, "describe", run_describe, "show Google's whole answer about one, as YAML", more)
     parser.add_argument("name", metavar="NAME")
     parser.add_argument("--queued", action="store_true", help="the queued resource of that name")
     add_scope_flags(parser, as_json="print one object: schema, and Google's answer as it came")
-    parser.set_defaults(run=run_describe)
 
 
 def run_list(args: argparse.Namespace) -> int:

@@ -20,7 +20,7 @@ from heartbeat_core.vms.request import NAME
 from heartbeat_core.vms.serialize import SCHEMA
 from heartbeat_core.vms.vocabulary import ACTIONS, Resource, command_of, queue_of
 from heartbeat_core.vms.watch import STATES, Watched, watch
-from heartbeat_tui.commands.console import check_tty, confirmed, print_json
+from heartbeat_tui.commands.console import Actions, add_action, check_tty, confirmed, print_json
 from heartbeat_tui.commands.options import duration
 from heartbeat_tui.commands.vms_shared import (
     Progress,
@@ -39,15 +39,14 @@ from heartbeat_tui.commands.vms_shared import (
 AT_ONCE = 8
 
 
-def register_changes(verbs: argparse._SubParsersAction[Any]) -> None:
+def register_changes(verbs: Actions) -> None:
     for action in ("start", "stop", "delete"):
         words = ACTIONS[action]
-        parser = verbs.add_parser(
-            action,
-            help=words.purpose,
-            description=f"{words.purpose[:1].upper()}{words.purpose[1:]}, only in states that allow it. {words.effect} Exit 0 all done, "
-            "1 refused or failed, 2 bad usage, 3 could not tell, 130 interrupted.",
+        more = (
+            f"{words.purpose[:1].upper()}{words.purpose[1:]}, only in states that allow it. {words.effect} Exit 0 all done, "
+            "1 refused or failed, 2 bad usage, 3 could not tell, 130 interrupted."
         )
+        parser = add_action(verbs, action, run_change, words.purpose, more)
         parser.add_argument("names", nargs="+", metavar="NAME")
         if action == "delete":
             parser.add_argument("--queued", action="store_true", help="the queued resources of these names")
@@ -55,7 +54,7 @@ def register_changes(verbs: argparse._SubParsersAction[Any]) -> None:
         parser.add_argument("--no-wait", action="store_true", help="do not watch: end as soon as the request is accepted")
         parser.add_argument("--yes", action="store_true", help="do not ask")
         add_scope_flags(parser, zone="their zone; default: search all zones", as_json="print one object: schema, action, results")
-        parser.set_defaults(run=run_change, action=action, queued=False)
+        parser.set_defaults(action=action, queued=False)
 
 
 def run_change(args: argparse.Namespace) -> int:
@@ -143,18 +142,19 @@ def change_all(args: argparse.Namespace, scope: VmScope, resources: list[Resourc
 EXIT = {"reached": 0, "ended": 1, "gone": 1, "timed out": 3}
 
 
-def register_watch(verbs: argparse._SubParsersAction[Any]) -> None:
-    parser = verbs.add_parser(
+def register_watch(verbs: Actions) -> None:
+    parser = add_action(
+        verbs,
         "watch",
-        help="wait until a TPU VM is in a state",
-        description="Wait until the TPU VM of that name is in a state; as long as there is none, its queued resource is watched. Exit "
+        run_watch,
+        "wait until a TPU VM is in a state",
+        "Wait until the TPU VM of that name is in a state; as long as there is none, its queued resource is watched. Exit "
         "0 reached, 1 ended in another state (FAILED, PREEMPTED, gone, …), 3 could not tell in time, 130 interrupted.",
     )
     parser.add_argument("name", metavar="NAME")
     parser.add_argument("--until", type=str.upper, default="READY", metavar="STATE", help="default READY; GONE: until it is deleted")
     parser.add_argument("--timeout", type=duration, metavar="TIME", help="give up after that time, default never")
     add_scope_flags(parser, as_json="print one object: schema, outcome, state, seconds")
-    parser.set_defaults(run=run_watch)
 
 
 def run_watch(args: argparse.Namespace) -> int:

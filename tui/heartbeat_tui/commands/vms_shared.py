@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from threading import Thread
@@ -85,11 +85,8 @@ def open_scope(args: argparse.Namespace) -> Iterator[VmScope]:
     """Open a session as the flags say; raise HeartbeatError without a project or credentials."""
     with open_environment(args) as (environment, label):
         project = chosen_project(environment.target)
-        session = environment.open_session()
-        try:
+        with closing(environment.open_session()) as session:
             yield VmScope(session, project, environment, label)
-        finally:
-            session.close()
 
 
 def find_resource(scope: VmScope, inventory: Inventory, name: str, *, queued: bool = False) -> Resource:
