@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, VerticalScroll
@@ -11,12 +12,12 @@ from textual.content import Content
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.report import Report, explain_gap
 from heartbeat_core.benchmark.serving import AT_MOST, STEP_TITLES, serving_rows, step_cells, step_figures
-from heartbeat_core.charts.latency import TITLE, host_curves, overlay_chart
+from heartbeat_core.charts.latency import TITLE, host_curves, latency_of, overlay_chart
 from heartbeat_core.telemetry.text import chip_line, memory_of, share
 from heartbeat_core.units import format_bytes, format_ns, format_rate
 from heartbeat_tui.benchmark.session import MethodComparison, Snapshot
 from heartbeat_tui.benchmark.text import SHOWN_FINDINGS, badge_of, check_words, doing, findings
-from heartbeat_tui.widgets.chart import Chart, LatencyChart
+from heartbeat_tui.widgets.chart import Chart, Make
 from heartbeat_tui.widgets.histogram import Histogram, bar
 from heartbeat_tui.widgets.text import Lines, LiveLines, retitle, sentence, styled
 
@@ -225,7 +226,7 @@ class RunBody(Container):
     .-low.-details #right { display: block; width: 100%; height: 1fr; }
     .-low.-details #charts TimeParts.panel { display: block; height: 5; }
     .-low.-details #left { display: block; height: 9; width: 100%; }
-    .-low.-details #left LatencyChart { display: none; }
+    .-low.-details #left Chart { display: none; }
     .-low.-details #charts #findings { display: block; }
     .-low.-details #charts { layout: vertical; }
     .-low RunBody.-layer #layer, .-low.-details RunBody.-layer #charts { display: none; }
@@ -236,7 +237,7 @@ class RunBody(Container):
     def compose(self) -> ComposeResult:
         with Container(id="charts"):
             with Container(id="left"):
-                yield LatencyChart(classes="panel")
+                yield Chart(classes="panel")
                 with VerticalScroll(classes="panel", id="findings", can_focus=False) as scroll:
                     scroll.border_title = "findings"
                     yield Findings()
@@ -271,35 +272,29 @@ class RunBody(Container):
 
     def show_chart(self, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
         """Draw the chart alone: all that a key for its scale changes."""
-        report, chart = snapshot.report, self.query_one(LatencyChart)
-        coming = report.wanted is not None and report.state != "ended"
-        expected = (report.wanted or 0) - warm_count(report.config) if coming else None
-        empty = waiting_words(report) if report.ending is None else "Nothing was measured."
-        if len(snapshot.hosts) > 1:
-            draw_hosts(chart, snapshot, log=log, steady_only=steady_only)
-            return
-        chart.show(
+        draw_chart(self.query_one(Chart), snapshot, log=log, steady_only=steady_only)
+
+
+def draw_chart(chart: Chart, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
+    """Draw the samples of a run, or of each host whose samples are here."""
+    report, statistics = snapshot.report, snapshot.report.statistics
+    wanted, warm = report.wanted if report.state != "ended" else None, warm_count(report.config)
+    make: Make
+    if len(snapshot.hosts) > 1:
+        expected = 1 if wanted is None else wanted - warm * steady_only
+        make = partial(overlay_chart, host_curves(snapshot.hosts), log=log, steady_only=steady_only, expected=expected)
+    else:
+        make = partial(
+            latency_of,
             snapshot.chart,
             log=log,
             steady_only=steady_only,
-            expected=expected,
-            median_ns=report.statistics.median_ns if report.statistics else None,
-            p95_ns=report.statistics.p95_ns if report.statistics else None,
-            chips=chip_line(report),
-            empty=empty,
+            expected=None if wanted is None else wanted - warm,
+            median_ns=statistics.median_ns if statistics else None,
+            p95_ns=statistics.p95_ns if statistics else None,
         )
-
-
-def draw_hosts(chart: Chart, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
-    """Draw the hosts whose samples are here in one chart."""
-    report = snapshot.report
-    coming = report.wanted is not None and report.state != "ended"
-    expected = (report.wanted or 0) - (warm_count(report.config) if steady_only else 0)
-    curves, samples = host_curves(snapshot.hosts), expected if coming else 1
-    chart.draw(
-        lambda width, height: overlay_chart(curves, width, height, log=log, steady_only=steady_only, expected=samples),
-        title=TITLE, subtitle=chip_line(report), empty=waiting_words(report) if report.ending is None else "Nothing was measured.",
-    )  # fmt: skip
+    empty = waiting_words(report) if report.ending is None else "Nothing was measured."
+    chart.draw(make, title=TITLE, subtitle=chip_line(report), empty=empty)
 
 
 def warm_count(config: BenchmarkConfig) -> int:

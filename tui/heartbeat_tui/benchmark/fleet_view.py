@@ -16,7 +16,7 @@ from heartbeat_core.fleet.columns import COLUMNS
 from heartbeat_core.fleet.heat import HeatHistory
 from heartbeat_core.fleet.slow_hosts import FleetFindings, HostFinding
 from heartbeat_core.units import format_share
-from heartbeat_tui.benchmark.body import draw_hosts
+from heartbeat_tui.benchmark.body import draw_chart
 from heartbeat_tui.benchmark.session import Snapshot
 from heartbeat_tui.widgets.chart import Chart
 from heartbeat_tui.widgets.table import MARGIN, Table
@@ -126,7 +126,7 @@ class FleetBody(Container):
     def show_chart(self, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
         """Draw the chart alone: all that a key for its scale changes."""
         if len(snapshot.hosts) > 1:
-            draw_hosts(self.query_one("#fleet-chart", Chart), snapshot, log=log, steady_only=steady_only)
+            draw_chart(self.query_one("#fleet-chart", Chart), snapshot, log=log, steady_only=steady_only)
 
 
 def reasons(found: FleetFindings, *, going: bool) -> list[Content]:

@@ -24,7 +24,7 @@ from heartbeat_core.comparison.groups import RunGroup, group_table, price_notes
 from heartbeat_core.units import format_ns
 from heartbeat_tui.runs.compared import Compared, comparison_lines
 from heartbeat_tui.runs.forms import RateForm
-from heartbeat_tui.widgets.chart import Chart, LatencyChart
+from heartbeat_tui.widgets.chart import Chart
 from heartbeat_tui.widgets.pane import ChartPane, PaneContext, chart_keys, pane_key
 from heartbeat_tui.widgets.text import Lines, sentence, styled, styled_line
 
@@ -298,7 +298,7 @@ class ComparisonBody(Container):
         yield Lines(id="ratio-summary").with_text(styled_line(summary_line(first)))
         yield Lines(id="ratio-why").with_text(*self.reasons())
         yield Lines(id="ratio-warnings").with_text(*self.warnings())
-        yield LatencyChart(classes="panel", id="overlay")
+        yield Chart(classes="panel", id="overlay")
         with Horizontal(id="groups"):
             yield Chart(classes="panel", id="distribution")
             with VerticalScroll(id="side-by-side", classes="panel") as box:
@@ -326,9 +326,7 @@ class ComparisonBody(Container):
             for number, (group, snapshots) in enumerate(zip(self.compared.groups, self.compared.snapshots, strict=True))
             for snapshot in snapshots
         ]
-        self.query_one(LatencyChart).draw(
-            lambda width, height: overlay_chart(curves, width, height, log=log, steady_only=steady_only), title=TITLE
-        )
+        self.query_one("#overlay", Chart).draw(partial(overlay_chart, curves, log=log, steady_only=steady_only), title=TITLE)
         self.query_one("#distribution", Chart).draw(
             lambda _, height: distribution_chart(self.compared.runs, self.compared.groups, height), empty="Too small to draw."
         )

@@ -14,7 +14,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 
 from heartbeat_core.benchmark.report import Report
-from heartbeat_core.charts.latency import TITLE
+from heartbeat_core.charts.latency import TITLE, latency_of
 from heartbeat_core.columns import Order, StyledText
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.entry import RunEntry
@@ -25,7 +25,7 @@ from heartbeat_tui.runs.forms import ExportForm, LabelForm
 from heartbeat_tui.runs.library import RunListing, to_compare
 from heartbeat_tui.runs.rows import GROUP, NEWEST, SCREEN_COLUMNS, RunRow, quality_text, row_marks, rows_of
 from heartbeat_tui.runs.text import count_text, empty_text, facts_text, group_facts, notices, run_facts, runs_text
-from heartbeat_tui.widgets.chart import LatencyChart
+from heartbeat_tui.widgets.chart import Chart
 from heartbeat_tui.widgets.pane import PaneContext, TablePane, pane_key
 from heartbeat_tui.widgets.table import Table
 from heartbeat_tui.widgets.text import Lines, styled
@@ -341,7 +341,7 @@ class RunDetails(Horizontal):
     RunDetails .panel { height: 1fr; }
     RunDetails VerticalScroll { scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
     RunDetails #run-facts { width: 3fr; }
-    RunDetails LatencyChart { width: 2fr; min-width: 28; }
+    RunDetails Chart { width: 2fr; min-width: 28; }
     RunDetails #run-environment { width: 2fr; display: none; }
     .-tall RunDetails { height: 13; }
     .-wide RunDetails #run-environment { display: block; }
@@ -351,7 +351,7 @@ class RunDetails(Horizontal):
         with VerticalScroll(classes="panel", id="run-facts", can_focus=False) as facts:
             facts.border_title = "this run"
             yield Lines(id="run-facts-lines")
-        yield LatencyChart(classes="panel", id="run-chart")
+        yield Chart(classes="panel", id="run-chart")
         with VerticalScroll(classes="panel", id="run-environment", can_focus=False) as environment:
             environment.border_title = "where it ran"
             yield Lines(id="run-environment-lines")
@@ -373,19 +373,13 @@ class RunDetails(Horizontal):
         box.border_title = title
         self.facts, self.environment = facts, environment_of(snapshot.report) if snapshot is not None else ()
         self.draw_facts()
-        chart = self.query_one(LatencyChart)
+        chart = self.query_one(Chart)
         if snapshot is None:
             chart.draw(lambda _width, _height: None, title=TITLE, empty=empty)
             return
         statistics = snapshot.report.statistics
-        chart.show(
-            snapshot.chart,
-            log=True,
-            steady_only=False,
-            expected=None,
-            median_ns=statistics.median_ns if statistics else None,
-            chips=chip_line(snapshot.report),
-        )
+        make = partial(latency_of, snapshot.chart, median_ns=statistics.median_ns if statistics else None)
+        chart.draw(make, title=TITLE, subtitle=chip_line(snapshot.report))
 
 
 class RunList(Table[RunRow]):
