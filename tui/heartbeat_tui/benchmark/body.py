@@ -180,7 +180,25 @@ def serving_lines(report: Report) -> list[Content]:
     ]
 
 
-class RunBody(Container):
+class Body(Container):
+    """What stands below the figures: ``show`` draws a snapshot, ``show_chart`` only what a key for the scale changes."""
+
+    def show(self, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
+        raise NotImplementedError
+
+    def show_chart(self, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
+        """Draw the chart alone, if its scale can be changed."""
+
+    def take_keys(self) -> None:
+        """Let the arrows move through its list, if it has one."""
+
+    @property
+    def key(self) -> str | None:
+        """Return the key of what is pointed at in its list."""
+        return None
+
+
+class RunBody(Body):
     """Chart and findings at the left, distribution and times at the right; or both timing methods where they are compared.
 
     Of a layer its steps and what they mean stand below them.
@@ -271,7 +289,6 @@ class RunBody(Container):
             self.query_one(MethodsView).show(snapshot.clocks)
 
     def show_chart(self, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
-        """Draw the chart alone: all that a key for its scale changes."""
         draw_chart(self.query_one(Chart), snapshot, log=log, steady_only=steady_only)
 
 

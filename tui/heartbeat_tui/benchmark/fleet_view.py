@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Vertical
+from textual.containers import Vertical
 from textual.content import Content
 
 from heartbeat_core.columns import GAP, lay_out, wanted_widths
@@ -16,7 +16,7 @@ from heartbeat_core.fleet.columns import COLUMNS
 from heartbeat_core.fleet.heat import HeatHistory
 from heartbeat_core.fleet.slow_hosts import FleetFindings, HostFinding
 from heartbeat_core.units import format_share
-from heartbeat_tui.benchmark.body import draw_chart
+from heartbeat_tui.benchmark.body import Body, draw_chart
 from heartbeat_tui.benchmark.session import Snapshot
 from heartbeat_tui.widgets.chart import Chart
 from heartbeat_tui.widgets.table import MARGIN, Table
@@ -78,7 +78,7 @@ class FleetTable(Table[HostFinding]):
         return super().draw_row(index, width) + styled_line([(" " * GAP, "plain"), *runs])
 
 
-class FleetBody(Container):
+class FleetBody(Body):
     """The table, the chart of the hosts whose samples are here, and the result in a sentence."""
 
     SCOPED_CSS = False  # it depends on the classes of the screen
@@ -102,15 +102,12 @@ class FleetBody(Container):
 
     @property
     def key(self) -> str | None:
-        """Return the id of the host at the cursor."""
         return self.query_one(FleetTable).key
 
     def take_keys(self) -> None:
-        """Let the arrows move through the hosts."""
         self.query_one(FleetTable).focus()
 
     def show(self, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
-        """Draw a snapshot of several hosts."""
         assert snapshot.fleet is not None
         found = snapshot.fleet.findings
         self.set_class(len(snapshot.hosts) > 1, "-charted")
@@ -124,7 +121,6 @@ class FleetBody(Container):
         self.show_chart(snapshot, log=log, steady_only=steady_only)
 
     def show_chart(self, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
-        """Draw the chart alone: all that a key for its scale changes."""
         if len(snapshot.hosts) > 1:
             draw_chart(self.query_one("#fleet-chart", Chart), snapshot, log=log, steady_only=steady_only)
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual.binding import BindingType
 
@@ -19,12 +19,10 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.benchmark.parameters import Parameter
     from heartbeat_core.benchmark.run import Source
-    from heartbeat_tui.benchmark.body import RunBody
+    from heartbeat_tui.benchmark.body import Body
     from heartbeat_tui.benchmark.controller import BenchmarkController
-    from heartbeat_tui.benchmark.fleet_view import FleetBody
     from heartbeat_tui.benchmark.header import Front
     from heartbeat_tui.benchmark.session import FleetSnapshot, Snapshot
-    from heartbeat_tui.benchmark.sweep_view import SweepBody
     from heartbeat_tui.widgets.form import Form
     from heartbeat_tui.widgets.table import LinesList
 
@@ -32,6 +30,22 @@ PATIENCE_S = 1.0  # before a run that is to stop may be ended without its result
 
 key = partial(pane_key, "heartbeat")
 COPY = key("y", "copy", "Copy", "copy the figures as text", show=False)
+Face = Literal["run", "sweep", "fleet"]  # what is shown: a run, the points of a sweep, or several hosts together
+
+
+def make_body(face: Face) -> Body:
+    """Return what a face is drawn on; the import waits until it is shown."""
+    if face == "sweep":
+        from heartbeat_tui.benchmark.sweep_view import SweepBody
+
+        return SweepBody()
+    if face == "fleet":
+        from heartbeat_tui.benchmark.fleet_view import FleetBody
+
+        return FleetBody()
+    from heartbeat_tui.benchmark.body import RunBody
+
+    return RunBody()
 
 
 class RunPane(ChartPane):
@@ -46,9 +60,7 @@ class RunPane(ChartPane):
         self.target = ""  # the TPU VM that runs go to, empty for this machine
         self.newcomer = False  # nothing is set and nothing was recorded yet
         self.front: Front | None = None
-        self.body: RunBody | None = None
-        self.sweep_body: SweepBody | None = None
-        self.fleet_body: FleetBody | None = None
+        self.bodies: dict[Face, Body] = {}  # made so far
 
     async def fill(self) -> None:
         """Mount what the skeleton lacks, once that has been seen; the first frame does without these imports."""
@@ -68,29 +80,13 @@ class RunPane(ChartPane):
         """Mount what only a run fills, below what ``fill`` mounts: a run may begin before the pane was ever seen."""
         if self.front is None:
             return
-        if self.sweep_shown:
-            from heartbeat_tui.benchmark.sweep_view import SweepBody
-
-            if self.sweep_body is None:
-                self.sweep_body = SweepBody()
-                await self.query_one("#pane").mount(self.sweep_body)
-                self.draw()
-            return
-        if self.fleet_shown:
-            from heartbeat_tui.benchmark.fleet_view import FleetBody
-
-            if self.fleet_body is None:
-                self.fleet_body = FleetBody()
-                await self.query_one("#pane").mount(self.fleet_body)
-                self.draw()
-            self.fleet_body.take_keys()
-            return
-        from heartbeat_tui.benchmark.body import RunBody
-
-        if self.body is None:
-            self.body = body = RunBody()
-            await self.query_one("#pane").mount(body)
+        face = self.face
+        if face not in self.bodies:
+            self.bodies[face] = make_body(face)
+            await self.query_one("#pane").mount(self.bodies[face])
             self.draw()
+        if face == "fleet":
+            self.bodies[face].take_keys()
 
     # -- what is shown
 
@@ -105,9 +101,9 @@ class RunPane(ChartPane):
 
     def show(self, snapshot: Snapshot | None) -> None:
         """Draw a snapshot, or that there is no run."""
-        before = self.state, self.clocks_shown, self.sweep_shown, self.fleet_shown
+        before = self.state, self.clocks_shown, self.face
         self.snapshot = snapshot
-        if (self.state, self.clocks_shown, self.sweep_shown, self.fleet_shown) != before:
+        if (self.state, self.clocks_shown, self.face) != before:
             self.refresh_state()
         else:
             self.draw()
@@ -117,24 +113,25 @@ class RunPane(ChartPane):
         return self.snapshot.fleet if self.snapshot is not None and not self.waiting else None
 
     @property
-    def fleet_shown(self) -> bool:
-        """Return whether all hosts are looked at together, none is opened."""
-        return self.fleet is not None and not self.fleet.opened
+    def face(self) -> Face:
+        if self.asked_sweep if self.waiting else self.snapshot is not None and self.snapshot.swept is not None:
+            return "sweep"
+        return "fleet" if self.fleet is not None and not self.fleet.opened else "run"
+
+    @property
+    def body(self) -> Body | None:
+        return self.bodies.get(self.face)
 
     @property
     def clocks_shown(self) -> bool:
         return self.snapshot is not None and self.snapshot.clocks is not None
 
-    @property
-    def sweep_shown(self) -> bool:
-        return self.asked_sweep if self.waiting else self.snapshot is not None and self.snapshot.swept is not None
-
     def refresh_state(self) -> None:
         """Lay out what belongs to the state of the run, then draw."""
         self.set_class(self.state == "idle", "-idle")
         self.set_class(self.clocks_shown, "-clocks")
-        self.set_class(self.fleet_shown, "-fleet")
-        self.set_class(self.sweep_shown, "-sweep")
+        self.set_class(self.face == "fleet", "-fleet")
+        self.set_class(self.face == "sweep", "-sweep")
         self.refresh_bindings()
         if self.state != "idle":
             self.call_later(self.fill_body)
@@ -150,18 +147,11 @@ class RunPane(ChartPane):
         self.show_labels(*labels)
         if self.front is not None:
             begins = f"connecting to {self.target} …" if self.target else "starting …"
-            self.front.show(self.config, report, begins if self.waiting else "", self.target, self.fleet if self.fleet_shown else None)
+            self.front.show(self.config, report, begins if self.waiting else "", self.target, self.fleet if self.face == "fleet" else None)
             self.draw_heart()
-        if self.snapshot is None:
-            return
-        if self.snapshot.swept is not None:
-            if self.sweep_body is not None and self.sweep_body.is_mounted:
-                self.sweep_body.show(self.snapshot.swept)
-        elif self.fleet_shown:
-            if self.fleet_body is not None and self.fleet_body.is_mounted:
-                self.fleet_body.show(self.snapshot, log=self.log_scale, steady_only=self.steady_only)
-        elif self.body is not None and self.body.is_mounted:
-            self.body.show(self.snapshot, log=self.log_scale, steady_only=self.steady_only)
+        body = self.body
+        if self.snapshot is not None and (swept is not None) == (self.face == "sweep") and body is not None and body.is_mounted:
+            body.show(self.snapshot, log=self.log_scale, steady_only=self.steady_only)
 
     def draw_heart(self) -> None:
         if self.front is not None:
@@ -188,21 +178,22 @@ class RunPane(ChartPane):
     # -- its keys
 
     def offered(self) -> dict[str, bool]:
-        charted = self.snapshot is not None and not self.sweep_shown and (not self.fleet_shown or bool(self.snapshot.hosts))
-        detailed = (charted or self.sweep_shown) and self.low and not self.clocks_shown and not self.fleet_shown
+        face = self.face
+        charted = self.snapshot is not None and (face == "run" or (face == "fleet" and bool(self.snapshot.hosts)))
+        detailed = (charted or face == "sweep") and self.low and not self.clocks_shown and face != "fleet"
         return {**self.chart_offers(charted=charted, detailed=detailed), "copy": self.snapshot is not None}
 
     def draw_anew(self) -> None:
         """Draw the chart now; the footer, whose labels lay out the whole screen anew, follows."""
-        body = self.fleet_body if self.fleet_shown else self.body
+        body = self.body
         if body is not None and body.is_mounted and self.snapshot is not None:
             body.show_chart(self.snapshot, log=self.log_scale, steady_only=self.steady_only)
         self.call_after_refresh(self.refresh_bindings)
 
     def action_details(self) -> None:
         super().action_details()
-        if self.sweep_shown and self.sweep_body is not None:
-            self.sweep_body.take_keys()  # it has more points than there are rows
+        if self.body is not None:
+            self.body.take_keys()  # a sweep has more points than there are rows
 
     def action_copy(self) -> None:
         if self.snapshot is not None:
@@ -295,9 +286,9 @@ class HeartbeatPane(RunPane):
             "edit": free,
             "compare": free and not self.config.workload.parts,
             "sweep": free,
-            "calibrate": free and self.peak_measured_here and not self.clocks_shown and not self.sweep_shown,
+            "calibrate": free and self.peak_measured_here and not self.clocks_shown and self.face != "sweep",
             "next_host": self.fleet is not None,
-            "all_hosts": self.fleet is not None and not self.fleet_shown,
+            "all_hosts": self.fleet is not None and self.face != "fleet",
             "here": bool(self.target) and state in ("idle", "ended"),
             "tour": state in ("idle", "ended") and not self.replaying and self.guide is None,
             "versus": state == "ended" and not self.replaying and self.mode_offered("runs"),
@@ -330,9 +321,6 @@ class HeartbeatPane(RunPane):
     def begin(self) -> None:
         self.ask(self.begin, lambda: self.controller.start(self.config))
 
-    def compare(self) -> None:
-        self.ask(self.compare, lambda: self.controller.compare(self.config))
-
     def sweep_over(self, parameters: tuple[Parameter, ...]) -> None:
         start = partial(self.sweep_over, parameters)
         self.ask(start, lambda: self.controller.sweep(self.config, parameters), sweep=True)
@@ -343,10 +331,7 @@ class HeartbeatPane(RunPane):
         self.wait_for_run(True)
         start()
 
-    def action_begin(self) -> None:
-        self.begin()
-
-    action_begin_too = action_begin
+    action_begin = action_begin_too = begin
 
     def action_again(self) -> None:
         self.again()
@@ -355,7 +340,7 @@ class HeartbeatPane(RunPane):
         self.ask(self.begin, lambda: self.controller.start(replace(self.config, calibrate=True)))
 
     def action_compare(self) -> None:
-        self.compare()
+        self.ask(self.action_compare, lambda: self.controller.compare(self.config))
 
     async def action_sweep(self) -> None:
         from heartbeat_tui.benchmark.forms import SweepForm
@@ -385,15 +370,14 @@ class HeartbeatPane(RunPane):
 
     def action_next_host(self) -> None:
         """Open the host after the one that is open, else the one at the cursor."""
-        if self.fleet_shown and self.fleet_body is not None:
-            self.controller.open_host(self.fleet_body.key)
-        elif self.fleet is not None:
+        if self.fleet is not None and self.fleet.opened:
             self.controller.open_host(self.fleet.opened, 1)
+        elif self.body is not None:
+            self.controller.open_host(self.body.key)
 
     def on_lines_list_chosen(self, event: LinesList.Chosen) -> None:
         event.stop()
-        if self.fleet_body is not None:
-            self.controller.open_host(self.fleet_body.key)
+        self.action_next_host()
 
     def action_all_hosts(self) -> None:
         self.controller.open_host(None)

@@ -13,6 +13,8 @@ from heartbeat_core.charts.sweep import latency_sweep_chart, roofline_chart
 from heartbeat_core.experiments.knee import Knee, knee_notes, knee_serving, knee_summary
 from heartbeat_core.experiments.sweep import SweepCurve, SweepPoint, Swept
 from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share, significant
+from heartbeat_tui.benchmark.body import Body
+from heartbeat_tui.benchmark.session import Snapshot
 from heartbeat_tui.benchmark.text import interval_text
 from heartbeat_tui.widgets.chart import Chart
 from heartbeat_tui.widgets.text import Lines, sentence, styled
@@ -21,7 +23,7 @@ TITLES = ("latency", "95 % CI", "computed", "moved", "of peak")
 BEFORE = "Points appear as they are measured; each is a run of its own, and is recorded."
 
 
-class SweepBody(Container):
+class SweepBody(Body):
     """Shows a sweep, growing or loaded from its recordings; draws anew only where a point has come."""
 
     SCOPED_CSS = False  # it depends on the classes of the screen
@@ -61,9 +63,10 @@ class SweepBody(Container):
                 yield Lines(id="sweep-words")
         yield Lines(id="sweep-worst")
 
-    def show(self, swept: Swept) -> None:
-        """Draw a sweep as far as it is."""
-        before, self.swept = self.swept, swept
+    def show(self, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
+        del log, steady_only  # its charts have scales of their own
+        assert snapshot.swept is not None
+        before, self.swept = self.swept, (swept := snapshot.swept)
         if before is not None and before.points == swept.points and before.group == swept.group:
             return
         curves = swept.curves()
@@ -77,7 +80,6 @@ class SweepBody(Container):
         self.query_one("#sweep-worst", Lines).set_lines(words[:1])
 
     def take_keys(self) -> None:
-        """Let the arrows scroll the points; tab goes on to what they mean."""
         self.query_one("#sweep-table").focus()
 
     def show_charts(self, swept: Swept, curves: Sequence[SweepCurve]) -> None:
