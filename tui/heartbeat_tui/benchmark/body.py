@@ -130,18 +130,15 @@ class TimeParts(LiveLines):
     """The chip where one is read, the parts of an iteration where the backend tells them apart, and the setup time."""
 
     BORDER_TITLE = "time per iteration"
-    report: Report | None = None
+
+    def on_mount(self) -> None:
+        self.set_lines([styled("No iteration yet.", "quiet")])
 
     def show(self, report: Report) -> None:
-        self.report = report
         named = ("the chip",) * bool(report.chips and report.chips.busiest) + ("time per iteration" if report.split else "setup time",)
         retitle(self, " · ".join(named))
-        self.on_resize()
-
-    def on_resize(self) -> None:
-        width, report = self.size.width, self.report
-        lines = [*chip_bars(report, width), *draw(report.split, report.stages, width)] if report else []
-        self.set_lines(lines or [styled("No iteration yet.", "quiet")])
+        none = [styled("No iteration yet.", "quiet")]
+        self.show_sized(lambda width, _: [*chip_bars(report, width), *draw(report.split, report.stages, width)] or none)
 
 
 class Findings(LiveLines):

@@ -97,9 +97,6 @@ class FixDialog(CommandScreen):
     async def on_mount(self) -> None:
         await self.show_fix()
 
-    def on_resize(self) -> None:
-        self.call_after_refresh(self.draw)
-
     # -- what is shown
 
     @property
@@ -138,19 +135,18 @@ class FixDialog(CommandScreen):
     def draw(self) -> None:
         fix, many = self.ready, len(self.steps)
         counted = f"{self.number + 1} of {many}  " if many > 1 else ""
+        how, how_style = self.how(), "attention" if self.emulated else "quiet"
+
+        def effects(width: int, _: int) -> list[Content]:
+            changes = labelled("changes", fix.changes or "nothing", width, style="quiet")
+            price = labelled("costs", costs(fix).removeprefix("costs "), width, style="quiet" if fix.costs is False else "attention")
+            return [styled_line(line) for line in (*changes, *price)]
+
         show = self.query_one
-        show("#fix-text", Lines).set_lines(
-            [styled(self.result.question, "quiet"), styled(f"{counted}{fix.text}", "strong")],
-        )
+        show("#fix-text", Lines).set_lines([styled(self.result.question, "quiet"), styled(f"{counted}{fix.text}", "strong")])
         show("#fix-command", Lines).set_lines([styled(fix.shell or fix.page or "no command", "command")])
-        money = "quiet" if fix.costs is False else "attention"
-        effects, how = show("#fix-effects", Lines), show("#fix-how", Lines)
-        width = effects.size.width or 60
-        changes = labelled("changes", fix.changes or "nothing", width, style="quiet")
-        price = labelled("costs", costs(fix).removeprefix("costs "), width, style=money)
-        effects.set_lines([styled_line(line) for line in (*changes, *price)])
-        runs = labelled("runs", self.how(), width, style="attention" if self.emulated else "quiet")
-        how.set_lines([styled_line(line) for line in runs])
+        show("#fix-effects", Lines).show_sized(effects)
+        show("#fix-how", Lines).show_sized(lambda width, _: [styled_line(line) for line in labelled("runs", how, width, style=how_style)])
         show("#fix-state", Lines).set_lines([self.status_line])
 
     def how(self) -> str:

@@ -15,7 +15,7 @@ from heartbeat_tui.checks.monitor import Checklist
 from heartbeat_tui.widgets.header_footer import KeyButton
 from heartbeat_tui.widgets.pane import ListPane, PaneContext, pane_key
 from heartbeat_tui.widgets.table import LinesList
-from heartbeat_tui.widgets.text import Lines, SizedLines, styled, styled_line
+from heartbeat_tui.widgets.text import Lines, styled, styled_line
 
 if TYPE_CHECKING:
     from heartbeat_core.checks.result import Result
@@ -69,13 +69,13 @@ class ReadinessPane(ListPane):
         self.checklist: Checklist | None = None
         self.problem: HeartbeatError | None = None  # why there is no checklist
         self.folds: dict[str, Fold] = {}
-        self.head: SizedLines | None = None
+        self.head: Lines | None = None
         self.list: ChecklistView | None = None
         self.details: CheckDetails | None = None
 
     async def fill(self) -> None:
         """Mount what the skeleton lacks, once that has been seen; then run the checks."""
-        head, checks, details = SizedLines(id="readiness-head"), ChecklistView(), CheckDetails()
+        head, checks, details = Lines(id="readiness-head"), ChecklistView(), CheckDetails()
         panel = Vertical(checks, Lines(id="checks-problem"), classes="panel", id="checks-panel")
         panel.border_title = "checks"
         with self.app.batch_update():
@@ -103,7 +103,7 @@ class ReadinessPane(ListPane):
         from heartbeat_tui.checks.text import head_lines, problem_lines, rows_of
 
         checklist, failed = self.checklist, self.problem is not None
-        self.head.show(lambda width, _: [styled_line(line) for line in head_lines(checklist, width, failed=failed)])
+        self.head.show_sized(lambda width, _: [styled_line(line) for line in head_lines(checklist, width, failed=failed)])
         self.set_class(self.problem is not None, "-failed")
         if self.problem is not None:
             self.remove_class("-details")  # of a check that is no more
@@ -272,7 +272,6 @@ class CheckDetails(Vertical):
 
     def __init__(self) -> None:
         super().__init__(classes="panel", id="details")
-        self.shown: tuple[CheckRow | None, Checklist] | None = None
         self.key = ""
 
     def compose(self) -> ComposeResult:
@@ -284,29 +283,18 @@ class CheckDetails(Vertical):
             yield KeyButton("y", "Copy command", "copy")
 
     def show(self, row: CheckRow | None, checklist: Checklist) -> None:
-        self.shown = row, checklist
+        from heartbeat_tui.checks.text import details
+
         question = row.check.question if row and row.check else row.text.capitalize() if row else ""
         self.query_one("#details-question", Lines).set_lines([styled(question, "strong")])
-        fixable = bool(row and row.result and row.result.remedies)
-        self.set_class(fixable, "-fixable")
-        self.draw()
+        self.query_one("#details-text", Lines).show_sized(
+            lambda width, _: [styled_line(line) for line in details(row, checklist, width - 1)]
+        )
+        self.set_class(bool(row and row.result and row.result.remedies), "-fixable")
         key = row.key if row else ""
         if key != self.key:
             self.key = key
             self.query_one("#details-scroll", VerticalScroll).scroll_home(animate=False)
-
-    def draw(self) -> None:
-        scroll = self.query_one("#details-scroll", VerticalScroll)
-        width = scroll.scrollable_content_region.width
-        if self.shown is not None and width:
-            from heartbeat_tui.checks.text import details
-
-            row, checklist = self.shown
-            lines: list[Content] = [styled_line(line) for line in details(row, checklist, width - 1)]
-            self.query_one("#details-text", Lines).set_lines(lines)
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self.draw)
 
 
 class ChecklistView(LinesList):

@@ -232,21 +232,13 @@ def table_lines(rows: Sequence[tuple[str, list[StyledText]]], width: int) -> lis
     ]
 
 
-class FiguresTable(Lines):
-    """The groups in figures, then all warnings."""
-
-    def __init__(self, compared: Compared) -> None:
-        super().__init__(id="figures-rows")
-        self.compared = compared
-
-    def on_resize(self) -> None:
-        width = self.size.width
-        if width:
-            rows = table_lines(figures(self.compared), width)
-            warnings = [part for warning in self.compared.warnings for part in wrap(f"! {warning}", width - 1)]
-            prices = [part for note in price_notes(self.compared.groups) for part in wrap(f"{note}.", width - 1)]
-            notes = [*(styled(warning, "attention") for warning in warnings), *(styled(note, "quiet") for note in prices)]
-            self.set_lines([*rows, *([Content("")] if notes else []), *notes])
+def side_by_side(compared: Compared, width: int) -> list[Content]:
+    """Return the groups in figures, then all warnings."""
+    rows = table_lines(figures(compared), width)
+    warnings = [part for warning in compared.warnings for part in wrap(f"! {warning}", width - 1)]
+    prices = [part for note in price_notes(compared.groups) for part in wrap(f"{note}.", width - 1)]
+    notes = [*(styled(warning, "attention") for warning in warnings), *(styled(note, "quiet") for note in prices)]
+    return [*rows, *([Content("")] if notes else []), *notes]
 
 
 class ComparisonBody(Container):
@@ -303,7 +295,7 @@ class ComparisonBody(Container):
             yield Chart(classes="panel", id="distribution")
             with VerticalScroll(id="side-by-side", classes="panel") as box:
                 box.border_title = "side by side"
-                yield FiguresTable(self.compared)
+                yield Lines(id="figures-rows")
 
     def reasons(self) -> list[Content]:
         """Return why, and the headlines of the other candidates."""
@@ -320,13 +312,14 @@ class ComparisonBody(Container):
         return [styled(f"! {warning}{more if not number else ''}", "attention") for number, warning in enumerate(found)]
 
     def show(self, *, log: bool, steady_only: bool) -> None:
-        """Draw both charts."""
+        """Draw both charts, and the figures."""
         curves = [
             OverlayCurve(number, f"{group.title} {format_ns(group.ns)}", snapshot.chart)
             for number, (group, snapshots) in enumerate(zip(self.compared.groups, self.compared.snapshots, strict=True))
             for snapshot in snapshots
         ]
         self.query_one("#overlay", Chart).draw(partial(overlay_chart, curves, log=log, steady_only=steady_only), title=TITLE)
+        self.query_one("#figures-rows", Lines).show_sized(lambda width, _: side_by_side(self.compared, width))
         self.query_one("#distribution", Chart).draw(
             lambda _, height: distribution_chart(self.compared.runs, self.compared.groups, height), empty="Too small to draw."
         )

@@ -310,7 +310,7 @@ LABEL, WIDER_LABEL = 12, 13  # cells
 SKIPPED = frozenset({"rehearsal", "features"})  # said elsewhere, or longer than its worth
 
 
-def fact_lines(facts: Iterable[tuple[str, StyledText]], width: int, label_width: int = LABEL) -> list[Content]:
+def fact_lines(facts: Iterable[tuple[str, StyledText]], width: int, label_width: int) -> list[Content]:
     """Write each fact beside its label, what does not fit below it."""
     lines = []
     for label, (text, kind) in facts:
@@ -356,23 +356,12 @@ class RunDetails(Horizontal):
             environment.border_title = "where it ran"
             yield Lines(id="run-environment-lines")
 
-    facts: Sequence[tuple[str, StyledText]] = ()
-    environment: Sequence[tuple[str, StyledText]] = ()
-
-    def draw_facts(self) -> None:
-        for name, facts, label in (("run-facts", self.facts, LABEL), ("run-environment", self.environment, WIDER_LABEL)):
-            width = self.query_one(f"#{name}").scrollable_content_region.width
-            self.query_one(f"#{name}-lines", Lines).set_lines(fact_lines(facts, width, label))
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self.draw_facts)
-
     def show(self, facts: Sequence[tuple[str, StyledText]], snapshot: Snapshot | None, title: str, empty: str = "") -> None:
         """Show what is known; without a ``snapshot`` the chart says ``empty``."""
-        box = self.query_one("#run-facts", VerticalScroll)
-        box.border_title = title
-        self.facts, self.environment = facts, environment_of(snapshot.report) if snapshot is not None else ()
-        self.draw_facts()
+        self.query_one("#run-facts").border_title = title
+        environment = environment_of(snapshot.report) if snapshot is not None else ()
+        self.query_one("#run-facts-lines", Lines).show_sized(lambda width, _: fact_lines(facts, width, LABEL))
+        self.query_one("#run-environment-lines", Lines).show_sized(lambda width, _: fact_lines(environment, width, WIDER_LABEL))
         chart = self.query_one(Chart)
         if snapshot is None:
             chart.draw(lambda _width, _height: None, title=TITLE, empty=empty)

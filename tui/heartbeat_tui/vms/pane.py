@@ -19,7 +19,7 @@ from heartbeat_tui.vms.rows import busy_rows, is_changeable, job_rows, rows_of
 from heartbeat_tui.vms.text import empty_lines, head_line, log_lines, notices, price_source
 from heartbeat_tui.widgets.pane import PaneContext, TablePane, pane_key
 from heartbeat_tui.widgets.table import Table
-from heartbeat_tui.widgets.text import Lines, SizedLines, styled_line
+from heartbeat_tui.widgets.text import Lines, styled_line
 
 if TYPE_CHECKING:
     from heartbeat_tui.vms.controller import VmsController
@@ -84,14 +84,14 @@ class VmsPane(TablePane[VmRow]):
         self.order: Order = PROBLEMS_FIRST
         self.marks: frozenset[str] = frozenset()
         self.coming: tuple[int, str] | None = None  # the creation whose row is to be pointed at, and the row that was
-        self.head: SizedLines | None = None
+        self.head: Lines | None = None
         self.list: VmList | None = None
-        self.log_panel: SizedLines | None = None
+        self.log_panel: Lines | None = None
         self.form: VmForm | None = None
 
     async def fill(self) -> None:
         """Mount what the skeleton lacks, once that has been seen; then ask."""
-        head, notices, rows, log = SizedLines(id="vms-head"), Lines(id="vms-notices"), VmList(), SizedLines(id="vms-log")
+        head, notices, rows, log = Lines(id="vms-head"), Lines(id="vms-notices"), VmList(), Lines(id="vms-log")
         log.border_title = "events"
         panel = Vertical(rows, Lines(id="vms-empty"), id="vms-panel")
         with self.app.batch_update():
@@ -124,11 +124,11 @@ class VmsPane(TablePane[VmRow]):
         self.list.show(rows, dict.fromkeys(self.marks, "✓"), self.order)
         self.point_at_coming()
         view, now, count = self.view, self.now(), len(rows)
-        self.head.show(lambda width, _: [styled_line(head_line(view, known, count, now, width))])
+        self.head.show_sized(lambda width, _: [styled_line(head_line(view, known, count, now, width))])
         said = self.query_one("#vms-notices", Lines)
         said.set_lines(found := [styled_line(line) for line in notices(view, known)])
         said.display = bool(found)
-        self.log_panel.show(lambda _, height: [styled_line(line) for line in log_lines(view, height)])
+        self.log_panel.show_sized(lambda _, height: [styled_line(line) for line in log_lines(view, height)])
         panel = self.query_one("#vms-panel")
         panel.border_title = "all zones" if self.view.zone == EVERYWHERE else self.view.zone
         panel.border_subtitle = " · ".join(
