@@ -7,7 +7,7 @@ import gc
 from collections.abc import Callable
 from functools import partial
 from time import monotonic, thread_time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.launcher import MachineLimits
@@ -17,11 +17,11 @@ from heartbeat_tui.controller import BenchmarkOn, Controller, Unfinished
 if TYPE_CHECKING:
     from textual.app import App
     from textual.timer import Timer
-    from textual.widget import Widget
 
     from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.benchmark.parameters import Parameter
     from heartbeat_core.benchmark.run import Source
+    from heartbeat_tui.benchmark.pane import HeartbeatPane
     from heartbeat_tui.widgets.pane import PaneContext
 
 STOPPED = "It is stopped; what it has measured is kept."
@@ -32,27 +32,6 @@ FRAMES_SHARE, LONGEST_FRAME_S = 0.04, 1.0  # of a core that frames may take from
 SLOW_ITERATION_S, SLOW_FRAME_S = 0.1, 0.375
 
 
-class BenchmarkView(Protocol):
-    """The Heartbeat pane, as far as it is driven from outside; ``waiting`` is for a run that has not begun."""
-
-    config: BenchmarkConfig
-    replaying: bool
-    target: str
-    awake: bool
-    waiting: bool
-
-    def show(self, snapshot: Snapshot | None) -> None: ...
-    def turn_heart(self, now: float) -> None: ...
-    def wait_for_run(self, waiting: bool) -> None: ...
-    def show_target(self, label: str, backend: str) -> None: ...
-    def show_config(self, config: BenchmarkConfig) -> None: ...
-    def begin(self) -> None: ...
-    def reset_view(self) -> None: ...
-    def refresh_bindings(self) -> None: ...
-    async def close_form(self) -> None: ...
-    async def guide_with(self, guide: Widget | None) -> None: ...
-
-
 class BenchmarkController(Controller):
     """``begin`` starts a run, ``replay`` opens a recording; both may raise HeartbeatError and are called in a thread.
 
@@ -60,7 +39,7 @@ class BenchmarkController(Controller):
     ``on_started`` when a start has succeeded or failed.
     """
 
-    view: BenchmarkView
+    view: HeartbeatPane
     timer: Timer
     # Has runs go to a TPU VM from now on, or stay here where there is none; returns the label of the target and its backend.
     choose_target: Callable[[BenchmarkOn | None], tuple[str, str]] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from textual.app import App, SuspendNotSupported
 
@@ -16,20 +16,15 @@ if TYPE_CHECKING:
     from heartbeat_core.checks.result import Result
     from heartbeat_core.cloud.target import TargetOffers
     from heartbeat_tui.checks.fix_dialog import FixDialog
-    from heartbeat_tui.checks.monitor import Checklist, CheckMonitor, Names
+    from heartbeat_tui.checks.monitor import CheckMonitor, Names
+    from heartbeat_tui.checks.pane import ReadinessPane
     from heartbeat_tui.widgets.pane import PaneContext
-
-
-class ChecksView(Protocol):
-    """The Readiness pane, as far as it is driven from outside."""
-
-    def show(self, checklist: Checklist | None, problem: HeartbeatError | None = None) -> None: ...
 
 
 class ChecksController(Controller):
     """The pane enters itself as ``view``; there is none where only the TPU VMs pane, which needs the same environment, was gone to."""
 
-    view: ChecksView | None = None
+    view: ReadinessPane | None = None
     fix_dialog: FixDialog | None = None
 
     def __init__(self, app: App[None], context: PaneContext, monitor: CheckMonitor) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.config import BenchmarkConfig
@@ -19,7 +19,7 @@ from heartbeat_core.units import format_bytes
 from heartbeat_tui.benchmark.text import config_sentence
 from heartbeat_tui.controller import Controller
 from heartbeat_tui.runs.comparison_pane import ComparisonPane
-from heartbeat_tui.runs.library import DevicePair, RunLibrary, RunListing, find_pair, latest_comparable
+from heartbeat_tui.runs.library import DevicePair, RunLibrary, find_pair, latest_comparable
 from heartbeat_tui.runs.opened_panes import RecordedRunPane, TrendPane
 from heartbeat_tui.widgets.dialogs import Confirm
 
@@ -28,19 +28,12 @@ if TYPE_CHECKING:
 
     from heartbeat_tui.benchmark.controller import BenchmarkController
     from heartbeat_tui.benchmark.session import Snapshot
+    from heartbeat_tui.runs.pane import RunsPane
     from heartbeat_tui.widgets.pane import PaneContext
 
 
 NAMED = 5  # of those to be deleted, one by one
 NO_RUN = HeartbeatError("this run was not recorded", "Recordings are off.", "Set recordings.save = true and run it again.")
-
-
-class RunsView(Protocol):
-    """The Runs pane, as far as it is driven from outside."""
-
-    reference: str | None
-
-    def show(self, runs: RunListing) -> None: ...
 
 
 class RunsController(Controller):
@@ -49,7 +42,7 @@ class RunsController(Controller):
     ``backend_problem`` says why a backend cannot run here, empty where it can.
     """
 
-    view: RunsView | None = None
+    view: RunsPane | None = None
     pair_wanted = False  # a run was started to complete a pair
 
     def __init__(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from textual.app import App, SuspendNotSupported
 
@@ -18,37 +18,26 @@ from heartbeat_core.vms.quota_headroom import QuotaHeadroom
 from heartbeat_core.vms.request import CreateRequest, keep_request, last_request
 from heartbeat_core.vms.vocabulary import Change, state_of
 from heartbeat_tui.controller import BenchmarkOn, Controller, Unfinished
-from heartbeat_tui.vms.create_form import Start, start_of
+from heartbeat_tui.vms.create_form import start_of
 from heartbeat_tui.vms.dialogs import Ask, Describe, JobScreen, Question, SetUp, change_question, create_question
 from heartbeat_tui.vms.text import left_behind
 
 if TYPE_CHECKING:
     from textual.timer import Timer
 
-    from heartbeat_tui.vms.model import InventoryView, Job
+    from heartbeat_tui.vms.model import Job
     from heartbeat_tui.vms.monitor import InventoryMonitor
+    from heartbeat_tui.vms.pane import VmsPane
     from heartbeat_tui.widgets.pane import PaneContext
 
 
 UNEXPECTED_S = 60.0  # until the next look, after an error of our own
 
 
-class VmsView(Protocol):
-    """The TPU VMs pane, as far as it is driven from outside."""
-
-    awake: bool
-
-    def show(self, view: InventoryView) -> None: ...
-    async def show_create_form(self, start: Start) -> None: ...
-    async def close_form(self) -> None: ...
-    def follow(self, job: int) -> None: ...
-    def unmark(self) -> None: ...
-
-
 class VmsController(Controller):
     """The pane enters itself as ``view``; ``remote`` says how TPU VMs are reached."""
 
-    view: VmsView
+    view: VmsPane
     next_look: Timer | None = None
     describing: Describe | None = None
     job_screen: JobScreen | None = None
