@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.run import Source
     from heartbeat_tui.benchmark.body import Body
     from heartbeat_tui.benchmark.controller import BenchmarkController
+    from heartbeat_tui.benchmark.forms import ConfigForm, SweepForm
     from heartbeat_tui.benchmark.header import Front
     from heartbeat_tui.benchmark.session import FleetSnapshot, Snapshot
-    from heartbeat_tui.widgets.form import Form
     from heartbeat_tui.widgets.table import LinesList
 
 PATIENCE_S = 1.0  # before a run that is to stop may be ended without its result check: a key pressed twice must not
@@ -345,24 +345,21 @@ class HeartbeatPane(RunPane):
     async def action_sweep(self) -> None:
         from heartbeat_tui.benchmark.forms import SweepForm
 
-        await self.open_form(SweepForm(self.config, await asyncio.to_thread(self.controller.limits), self.swept_before))
+        form = SweepForm(self.config, await asyncio.to_thread(self.controller.limits), self.swept_before)
+        await self.open_form(form, self.take_sweep)
+
+    def take_sweep(self, form: SweepForm) -> None:
+        self.swept_before = form.texts
+        self.sweep_over(form.axes)
 
     async def action_edit(self) -> None:
         # Input and Select cost 40 ms to import; the first frame does without
         from heartbeat_tui.benchmark.forms import ConfigForm
 
-        await self.open_form(ConfigForm(self.config, await asyncio.to_thread(self.controller.limits)))
+        await self.open_form(ConfigForm(self.config, await asyncio.to_thread(self.controller.limits)), self.take_config)
 
-    async def on_form_accepted(self, event: Form.Accepted) -> None:
-        from heartbeat_tui.benchmark.forms import ConfigForm, SweepForm
-
-        event.stop()
-        await self.close_form()
-        form = event.form
-        if isinstance(form, SweepForm):
-            self.swept_before = form.texts
-            self.sweep_over(form.axes)
-        elif isinstance(form, ConfigForm) and form.config is not None:
+    def take_config(self, form: ConfigForm) -> None:
+        if form.config is not None:
             self.fallback, self.config = (self.config, self.controller.session.run), form.config
             self.begin()
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from heartbeat_tui.checks.fix_dialog import FixDialog
     from heartbeat_tui.checks.monitor import CheckMonitor, Names
     from heartbeat_tui.checks.pane import ReadinessPane
+    from heartbeat_tui.checks.target_form import TargetForm
     from heartbeat_tui.widgets.pane import PaneContext
 
 
@@ -45,9 +46,10 @@ class ChecksController(Controller):
         """Run these checks or groups again, all where there are no ``names``."""
         self.start_check(partial(self.monitor.ask, names))
 
-    def choose_target(self, choices: Mapping[str, str]) -> None:
-        """Run everything anew for another target."""
-        self.start_check(partial(self.monitor.aim, choices))
+    def aim(self, form: TargetForm) -> None:
+        """Run everything anew, if another target is chosen."""
+        if form.choices:
+            self.start_check(partial(self.monitor.aim, form.choices))
 
     def stop(self) -> None:
         """Ask no further, and watch nothing."""

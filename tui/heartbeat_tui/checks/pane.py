@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from heartbeat_core.errors import HeartbeatError
     from heartbeat_tui.checks.controller import ChecksController
     from heartbeat_tui.checks.text import CheckRow, Fold
-    from heartbeat_tui.widgets.form import Form
 
 
 key = partial(pane_key, "readiness")
@@ -232,7 +231,7 @@ class ReadinessPane(ListPane):
 
         target = self.checklist.report.target if self.checklist else None
         if target is not None:
-            await self.open_form(TargetForm(target, self.controller.find_offers))
+            await self.open_form(TargetForm(target, self.controller.find_offers), self.controller.aim)
 
     # -- news from the widgets
 
@@ -249,14 +248,6 @@ class ReadinessPane(ListPane):
         self.folds[event.key] = "open" if event.open_ else "shut"
         self.draw()
         self.refresh_bindings()
-
-    async def on_form_accepted(self, event: Form.Accepted) -> None:
-        from heartbeat_tui.checks.target_form import TargetForm
-
-        event.stop()
-        await self.close_form()
-        if isinstance(event.form, TargetForm) and event.form.choices:
-            self.controller.choose_target(event.form.choices)
 
 
 class CheckDetails(Vertical):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from textwrap import wrap
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -27,10 +27,6 @@ from heartbeat_tui.runs.forms import RateForm
 from heartbeat_tui.widgets.chart import Chart
 from heartbeat_tui.widgets.pane import ChartPane, PaneContext, chart_keys, pane_key
 from heartbeat_tui.widgets.text import Lines, sentence, styled, styled_line
-
-if TYPE_CHECKING:
-    from heartbeat_tui.widgets.form import Form
-
 
 REHEARSAL = "rehearsal on the CPU: not a TPU"
 
@@ -81,13 +77,8 @@ class ComparisonPane(ChartPane):
 
     async def action_rates(self) -> None:
         devices = dict.fromkeys(group.device for group in self.compared.groups)
-        await self.open_form(RateForm(tuple(devices), self.compared.rates.given), before=0)
-
-    async def on_form_accepted(self, event: Form.Accepted) -> None:
-        event.stop()
-        await self.close_form()
-        if isinstance(event.form, RateForm):
-            await self.replace_body(self.compared.at(event.form.rates))
+        form = RateForm(tuple(devices), self.compared.rates.given)
+        await self.open_form(form, lambda form: self.replace_body(self.compared.at(form.rates)), before=0)
 
     async def replace_body(self, compared: Compared) -> None:
         self.compared = compared

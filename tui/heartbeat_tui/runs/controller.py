@@ -14,7 +14,6 @@ from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.experiments.experiment import kept_at
 from heartbeat_core.recordings.entry import RunEntry
-from heartbeat_core.recordings.labels import Relabel
 from heartbeat_core.units import format_bytes
 from heartbeat_tui.benchmark.text import config_sentence
 from heartbeat_tui.controller import Controller
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from heartbeat_tui.benchmark.controller import BenchmarkController
     from heartbeat_tui.benchmark.session import Snapshot
+    from heartbeat_tui.runs.forms import ExportForm, LabelForm
     from heartbeat_tui.runs.pane import RunsPane
     from heartbeat_tui.widgets.pane import PaneContext
 
@@ -73,16 +73,16 @@ class RunsController(Controller):
         """Read a run for its chart."""
         self.start_thread(partial(self.library.load_latest, entry), "runs")
 
-    def label(self, entries: tuple[RunEntry, ...], change: Relabel) -> None:
-        """Change what runs are called."""
-        self.start_thread(partial(self.library.label, entries, change), "runs")
+    def label(self, form: LabelForm) -> None:
+        """Change what a run is called."""
+        self.start_thread(partial(self.library.label, form.entry, form.change), "runs")
 
-    def export(self, entries: tuple[RunEntry, ...], form: str, path: Path) -> None:
+    def export(self, form: ExportForm) -> None:
         """Write runs to a file, and say where it is."""
-        self.start_task(self.write_export(entries, form, path.absolute()), "open")
+        self.start_task(self.write_export(form.entries, form.texts["form"], form.path.absolute()), "open")
 
-    async def write_export(self, entries: tuple[RunEntry, ...], form: str, path: Path) -> None:
-        size, left_out = await asyncio.to_thread(self.library.export, entries, form, path)
+    async def write_export(self, entries: tuple[RunEntry, ...], format_: str, path: Path) -> None:
+        size, left_out = await asyncio.to_thread(self.library.export, entries, format_, path)
         said = "\n".join((f"{path}, {size:,} bytes", *left_out))
         self.app.notify(said, title="Written", severity="warning" if left_out else "information", markup=False)
 

@@ -186,12 +186,11 @@ class RunLibrary:
         write_export(path, content, force=False)
         return len(content), left_out
 
-    def label(self, entries: Sequence[RunEntry], change: Relabel) -> None:
-        """Change the labels of runs; raise HeartbeatError for the first that cannot be changed."""
+    def label(self, entry: RunEntry, change: Relabel) -> None:
+        """Change the label of a run; raise HeartbeatError if it cannot be changed."""
         assert self.index is not None
         try:
-            for entry in entries:
-                self.index.label(entry, change)
+            self.index.label(entry, change)
         finally:
             self.read()
 

@@ -33,7 +33,6 @@ from heartbeat_tui.widgets.text import Lines, styled
 if TYPE_CHECKING:
     from heartbeat_tui.benchmark.session import Snapshot
     from heartbeat_tui.runs.controller import RunsController
-    from heartbeat_tui.widgets.form import Form
 
 
 key = partial(pane_key, "runs")
@@ -267,10 +266,10 @@ class RunsPane(TablePane[RunRow]):
 
     async def action_name(self) -> None:
         if self.row is not None:
-            await self.open_form(LabelForm(self.row.entry))
+            await self.open_form(LabelForm(self.row.entry), self.controller.label)
 
     async def action_export(self) -> None:
-        await self.open_form(ExportForm(self.compared or self.meant))
+        await self.open_form(ExportForm(self.compared or self.meant), self.controller.export)
 
     # -- news from the widgets
 
@@ -295,15 +294,6 @@ class RunsPane(TablePane[RunRow]):
         self.draw()
         if not open_ and self.list is not None:
             self.list.point_at_key(GROUP + group)
-
-    async def on_form_accepted(self, event: Form.Accepted) -> None:
-        event.stop()
-        await self.close_form()
-        form = event.form
-        if isinstance(form, LabelForm):
-            self.controller.label((form.entry,), form.change)
-        elif isinstance(form, ExportForm):
-            self.controller.export(form.entries, form.texts["form"], form.path)
 
 
 LABEL, WIDER_LABEL = 12, 13  # cells

@@ -18,7 +18,7 @@ from heartbeat_core.vms.quota_headroom import QuotaHeadroom
 from heartbeat_core.vms.request import CreateRequest, keep_request, last_request
 from heartbeat_core.vms.vocabulary import Change, state_of
 from heartbeat_tui.controller import BenchmarkOn, Controller, Unfinished
-from heartbeat_tui.vms.create_form import start_of
+from heartbeat_tui.vms.create_form import VmForm, start_of
 from heartbeat_tui.vms.dialogs import Ask, Describe, JobScreen, Question, SetUp, change_question, create_question
 from heartbeat_tui.vms.text import left_behind
 
@@ -129,11 +129,12 @@ class VmsController(Controller):
         """Let the form show how much quota is left for this."""
         self.start_thread(lambda: self.app.call_later(show, request, self.monitor.room(request)), "offers")
 
-    def create(self, request: CreateRequest, zones: tuple[str, ...], rooms: tuple[QuotaHeadroom, ...] | None, cost: str) -> None:
+    def create(self, form: VmForm) -> None:
         """Check what it will use, ask once more, with the exact command; then begin, and show the progress."""
         if self.checking:
             return
         self.checking = True
+        request, zones, rooms, cost = form.request, form.zones, form.rooms, form.cost()
         self.app.notify("Checking what the TPU VM will use …", timeout=1)
 
         def check() -> None:

@@ -23,7 +23,6 @@ from heartbeat_tui.widgets.text import Lines, styled_line
 
 if TYPE_CHECKING:
     from heartbeat_tui.vms.controller import VmsController
-    from heartbeat_tui.widgets.form import Form
 
 
 EVERYWHERE = "-"
@@ -263,12 +262,8 @@ class VmsPane(TablePane[VmRow]):
     # -- the form
 
     async def show_create_form(self, start: Start) -> None:
-        await self.open_form(VmForm(start, self.view, self.controller.find_offers, self.controller.find_headroom))
-
-    def on_form_accepted(self, event: Form.Accepted) -> None:
-        event.stop()
-        if self.form is not None:
-            self.controller.create(self.form.request, self.form.zones, self.form.rooms, self.form.cost())
+        form = VmForm(start, self.view, self.controller.find_offers, self.controller.find_headroom)
+        await self.open_form(form, self.controller.create, stays=True)
 
     # -- the list
 

@@ -69,7 +69,7 @@ class Form(Vertical):
     """``texts`` holds the text of each field, as typed; a subclass defines what it means.
 
     It defines FIELDS, BINDINGS (``form_bindings``) and ``notes``, and optionally ``sentences``, ``first``, ``changed`` and
-    ``completions``. What mounts it handles ``Form.Accepted``, and reads from its ``form`` what was entered, and ``Form.Closed``.
+    ``completions``. What mounts it handles ``Form.Accepted`` and ``Form.Closed``.
     """
 
     DEFAULT_CSS = """
@@ -88,11 +88,7 @@ class Form(Vertical):
     COMPLETES: ClassVar[bool] = False  # typed fields are completed as one types
 
     class Accepted(Message):
-        """The form was accepted; read what was entered from ``form``."""
-
-        def __init__(self, form: Form) -> None:
-            super().__init__()
-            self.form = form
+        """The form was accepted."""
 
     class Closed(Message):
         """The form was left; nothing changes."""
@@ -198,7 +194,7 @@ class Form(Vertical):
         if self.wrong:
             self.app.bell()
         else:
-            self.post_message(self.Accepted(self))
+            self.post_message(self.Accepted())
 
     def action_close(self) -> None:
         self.post_message(self.Closed())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from textual.app import ComposeResult
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from heartbeat_tui.widgets.table import LinesList, Row, Table
 
 
+F = TypeVar("F", bound="Form")
 LEAST = (60, 18)  # columns and rows
 
 LOW = 34  # rows under which there is no room for chart and details together
@@ -48,6 +50,8 @@ class Pane(Screen[None]):
 
     OWN: ClassVar[frozenset[str]] = frozenset()  # the actions of its keys, which are letters while a form is open
     SPARE: ClassVar[tuple[str, ...]] = ()  # the keys that a narrow screen shows only in the help, in this order
+    accepted: Callable[[], object]  # what the form that is open is for
+    form_stays = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -95,10 +99,13 @@ class Pane(Screen[None]):
         del parameters
         return action not in self.OWN or (self.form is None and self.offered().get(action, True))
 
-    async def open_form(self, form: Form, *, before: int | None = None) -> None:
-        """Mount a form in the pane; a form that is open stays."""
+    async def open_form(self, form: F, accepted: Callable[[F], object], *, before: int | None = None, stays: bool = False) -> None:
+        """Mount a form in the pane, and call ``accepted`` with it once it is; it is closed before, unless it ``stays``.
+
+        A form that is open already stays in its place.
+        """
         if self.form is None:
-            self.form = form
+            self.form, self.accepted, self.form_stays = form, partial(accepted, form), stays
             self.add_class("-form")
             await self.query_one("#pane").mount(form, before=before)
             self.refresh_bindings()
@@ -129,6 +136,12 @@ class Pane(Screen[None]):
         """Return why an action that is not offered is not possible now, empty where there is no more to say."""
         del action
         return ""
+
+    async def on_form_accepted(self, event: Form.Accepted) -> None:
+        event.stop()
+        if not self.form_stays:
+            await self.close_form()
+        self.call_later(self.accepted)
 
     async def on_form_closed(self, event: Form.Closed) -> None:
         event.stop()
