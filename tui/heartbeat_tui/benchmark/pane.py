@@ -55,6 +55,7 @@ class RunPane(ChartPane):
         super().__init__(context, mode, classes=classes)
         self.config = config
         self.snapshot: Snapshot | None = None
+        self.awake = True
         self.waiting = False  # asked for a run that has not begun yet
         self.asked_sweep = False  # what is waited for
         self.target = ""  # the TPU VM that runs go to, empty for this machine
@@ -63,7 +64,7 @@ class RunPane(ChartPane):
         self.bodies: dict[Face, Body] = {}  # made so far
 
     async def fill(self) -> None:
-        """Mount what the skeleton lacks, once that has been seen; the first frame does without these imports."""
+        # the first frame does without these imports
         from heartbeat_tui.benchmark.header import Front
 
         front = Front(newcomer=self.newcomer)
@@ -138,7 +139,6 @@ class RunPane(ChartPane):
         self.draw()
 
     def draw(self) -> None:
-        """Show the state in every widget that is mounted."""
         report = self.snapshot.report if self.snapshot else None
         labels = report.labels if report else (f"on {self.target}",) if self.target else ()
         swept = self.snapshot.swept if self.snapshot else None

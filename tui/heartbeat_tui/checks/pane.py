@@ -61,29 +61,21 @@ class ReadinessPane(ListPane):
         key("slash", "seek", "Filter", "show only the checks with these words"),
     ]
 
+    list: ChecklistView
+
     def __init__(self, context: PaneContext, controller: ChecksController) -> None:
-        super().__init__(context, "readiness")
+        super().__init__(context, "readiness", ChecklistView())
         self.controller = controller
         controller.view = self
         self.checklist: Checklist | None = None
         self.problem: HeartbeatError | None = None  # why there is no checklist
         self.folds: dict[str, Fold] = {}
-        self.head: Lines | None = None
-        self.list: ChecklistView | None = None
-        self.details: CheckDetails | None = None
+        self.head, self.details = Lines(id="readiness-head"), CheckDetails()
 
     async def fill(self) -> None:
-        """Mount what the skeleton lacks, once that has been seen; then run the checks."""
-        head, checks, details = Lines(id="readiness-head"), ChecklistView(), CheckDetails()
-        panel = Vertical(checks, Lines(id="checks-problem"), classes="panel", id="checks-panel")
+        panel = Vertical(self.list, Lines(id="checks-problem"), classes="panel", id="checks-panel")
         panel.border_title = "checks"
-        with self.app.batch_update():
-            await self.query_one("#pane").mount(head, Horizontal(panel, details, id="halves"))
-            await self.mount_foot()
-            self.head, self.list, self.details = head, checks, details
-            checks.focus()
-            self.draw()
-        self.refresh_bindings()
+        await self.fill_with(self.head, Horizontal(panel, self.details, id="halves"))
         self.controller.run_checks()
 
     # -- what is shown
@@ -95,9 +87,8 @@ class ReadinessPane(ListPane):
         self.refresh_bindings()
 
     def draw(self) -> None:
-        """Show the state in every widget that is mounted."""
         self.show_emulator(self.checklist.endpoint if self.checklist else None)
-        if self.head is None or self.list is None:
+        if not self.filled:
             return
         from heartbeat_tui.checks.text import head_lines, problem_lines, rows_of
 
@@ -112,27 +103,21 @@ class ReadinessPane(ListPane):
             self.draw_details()
 
     def draw_details(self) -> None:
-        if self.list is not None and self.details is not None and self.checklist is not None:
+        if self.checklist is not None:
             self.details.show(self.list.row, self.checklist)
 
     def on_screen_resume(self) -> None:
-        self.awake = True
-        if self.is_mounted:
-            self.draw()
-
-    def on_screen_suspend(self) -> None:
-        self.awake = False
+        self.draw()
 
     # -- what can be done now
 
     @property
     def row(self) -> CheckRow | None:
-        return self.list.row if self.list is not None else None
+        return self.list.row
 
     @property
     def result(self) -> Result | None:
-        row = self.row
-        return row.result if row else None
+        return self.row.result if self.row else None
 
     @property
     def narrow(self) -> bool:
@@ -141,7 +126,7 @@ class ReadinessPane(ListPane):
 
     def offered(self) -> dict[str, bool]:
         if self.checklist is None:  # there is nothing yet to act on
-            return {**dict.fromkeys(self.OWN, False), "ask_all": self.list is not None}
+            return {**dict.fromkeys(self.OWN, False), "ask_all": self.filled}
         from heartbeat_core.checks.fix_plan import all_steps
         from heartbeat_tui.checks.text import command_of
 
@@ -170,7 +155,7 @@ class ReadinessPane(ListPane):
 
     @property
     def at_list(self) -> bool:
-        return self.list is None or self.focused is None or self.focused is self.list
+        return self.focused is None or self.focused is self.list
 
     # -- what the keys do
 
@@ -223,7 +208,7 @@ class ReadinessPane(ListPane):
             await self.run_action("app.create_vm")
             return
         following = self.checklist.report.next if self.checklist else None
-        if self.list is not None and following is not None:
+        if following is not None:
             self.list.point_at_key(following.id)
 
     async def action_target(self) -> None:
@@ -240,8 +225,7 @@ class ReadinessPane(ListPane):
 
     def on_lines_list_chosen(self) -> None:
         self.add_class("-details")
-        if self.details is not None:
-            self.details.query_one("#details-scroll").focus()
+        self.details.query_one("#details-scroll").focus()
         self.refresh_bindings()
 
     def on_lines_list_folded(self, event: ChecklistView.Folded) -> None:

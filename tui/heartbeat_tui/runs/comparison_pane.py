@@ -48,21 +48,14 @@ class ComparisonPane(ChartPane):
         super().__init__(context, mode)
         self.compared = compared
         self.steady_only = True
-        self.body: ComparisonBody | None = None
+        self.body = ComparisonBody(compared)
 
     async def fill(self) -> None:
-        await self.mount_body()
-        await self.mount_foot()
+        await self.fill_with(self.body)
         self.show_labels(*([REHEARSAL] if any(group.rehearsal for group in self.compared.groups) else []))
-        self.refresh_bindings()
-
-    async def mount_body(self) -> None:
-        self.body = ComparisonBody(self.compared)
-        await self.query_one("#pane").mount(self.body)
-        self.draw()
 
     def draw(self) -> None:
-        if self.body is not None:
+        if self.filled:
             self.body.show(log=self.log_scale, steady_only=self.steady_only)
         self.refresh_bindings()
 
@@ -82,15 +75,15 @@ class ComparisonPane(ChartPane):
 
     async def replace_body(self, compared: Compared) -> None:
         self.compared = compared
-        if self.body is not None:
-            with self.app.batch_update():
-                await self.body.remove()
-                await self.mount_body()
+        with self.app.batch_update():
+            await self.body.remove()
+            self.body = ComparisonBody(compared)
+            await self.query_one("#pane").mount(self.body)
+            self.draw()
 
     def action_details(self) -> None:
         super().action_details()
-        if self.body is not None:
-            self.body.take_keys()
+        self.body.take_keys()
 
     def action_copy(self) -> None:
         self.app.copy_to_clipboard("\n".join(comparison_lines(self.compared.comparisons, self.compared.left_out)) + "\n")

@@ -73,7 +73,7 @@ class RunsPane(TablePane[RunRow]):
     ]
 
     def __init__(self, context: PaneContext, controller: RunsController) -> None:
-        super().__init__(context, "runs")
+        super().__init__(context, "runs", RunList())
         self.controller = controller
         controller.view = self
         self.runs = RunListing()
@@ -83,19 +83,11 @@ class RunsPane(TablePane[RunRow]):
         self.marks: dict[str, None] = {}  # in the order they were made
         self.reference: str | None = None
         self.unfolded: frozenset[str] = frozenset()
-        self.list: RunList | None = None
-        self.details: RunDetails | None = None
+        self.details = RunDetails()
 
     async def fill(self) -> None:
-        """Mount what the skeleton lacks, once that has been seen; then read."""
-        runs, details = RunList(), RunDetails()
-        panel = Vertical(runs, Lines(id="runs-empty"), classes="panel", id="runs-panel")
-        with self.app.batch_update():
-            await self.query_one("#pane").mount(Lines(id="runs-news"), panel, details)
-            await self.mount_foot()
-            self.list, self.details = runs, details
-            runs.focus()
-            self.draw()
+        panel = Vertical(self.list, Lines(id="runs-empty"), classes="panel", id="runs-panel")
+        await self.fill_with(Lines(id="runs-news"), panel, self.details)
         self.controller.read()
 
     # -- what is shown
@@ -111,8 +103,7 @@ class RunsPane(TablePane[RunRow]):
         self.draw()
 
     def draw(self) -> None:
-        """Show the state in every widget that is mounted."""
-        if self.list is None:
+        if not self.filled:
             return
         entries = [entry for entry in self.runs.entries or () if self.all or not entry.is_attempt]
         hidden = len(self.runs.entries or ()) - len(entries)
@@ -131,8 +122,7 @@ class RunsPane(TablePane[RunRow]):
         self.draw_details()
 
     def draw_marks(self) -> None:
-        if self.list is not None:
-            self.list.show_marks(row_marks(self.marks, self.reference))
+        self.list.show_marks(row_marks(self.marks, self.reference))
         self.query_one("#runs-panel").border_subtitle = f"{len(self.marks)} marked" if self.marks else None
         self.refresh_bindings()
 
@@ -148,7 +138,7 @@ class RunsPane(TablePane[RunRow]):
     def draw_details(self) -> None:
         """Show the run pointed at; what has not been read of it is asked for."""
         row = self.row
-        if self.details is None or row is None:
+        if not self.filled or row is None:
             return
         now = datetime.now(timezone.utc)
         entry = row.entry
@@ -162,12 +152,8 @@ class RunsPane(TablePane[RunRow]):
             self.controller.load_latest(entry)
 
     def on_screen_resume(self) -> None:
-        self.awake = True
-        if self.list is not None:
+        if self.filled:
             self.controller.read()
-
-    def on_screen_suspend(self) -> None:
-        self.awake = False
 
     # -- what is meant
 
@@ -211,7 +197,7 @@ class RunsPane(TablePane[RunRow]):
         self.draw()
 
     def action_mark(self) -> None:
-        if self.list is None or self.row is None:
+        if self.row is None:
             return
         names = [entry.path.name for entry in self.row.entries]
         if all(name in self.marks for name in names):
@@ -292,7 +278,7 @@ class RunsPane(TablePane[RunRow]):
     def fold(self, group: str, *, open_: bool) -> None:
         self.unfolded = self.unfolded | {group} if open_ else self.unfolded - {group}
         self.draw()
-        if not open_ and self.list is not None:
+        if not open_:
             self.list.point_at_key(GROUP + group)
 
 

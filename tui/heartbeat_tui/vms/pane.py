@@ -75,7 +75,7 @@ class VmsPane(TablePane[VmRow]):
     ]
 
     def __init__(self, context: PaneContext, controller: VmsController) -> None:
-        super().__init__(context, "vms")
+        super().__init__(context, "vms", VmList())
         self.controller = controller
         controller.view = self
         self.now = controller.monitor.now
@@ -83,24 +83,15 @@ class VmsPane(TablePane[VmRow]):
         self.order: Order = PROBLEMS_FIRST
         self.marks: frozenset[str] = frozenset()
         self.coming: tuple[int, str] | None = None  # the creation whose row is to be pointed at, and the row that was
-        self.head: Lines | None = None
-        self.list: VmList | None = None
-        self.log_panel: Lines | None = None
         self.form: VmForm | None = None
+        self.awake = True
+        self.head, self.log_panel = Lines(id="vms-head"), Lines(id="vms-log")
 
     async def fill(self) -> None:
-        """Mount what the skeleton lacks, once that has been seen; then ask."""
-        head, notices, rows, log = Lines(id="vms-head"), Lines(id="vms-notices"), VmList(), Lines(id="vms-log")
-        log.border_title = "events"
-        panel = Vertical(rows, Lines(id="vms-empty"), id="vms-panel")
-        with self.app.batch_update():
-            await self.query_one("#pane").mount(Vertical(head, notices, panel, log, id="vms-body"))
-            await self.mount_foot()
-            self.head, self.list, self.log_panel = head, rows, log
-            rows.focus()
-            self.draw()
+        self.log_panel.border_title = "events"
+        panel = Vertical(self.list, Lines(id="vms-empty"), id="vms-panel")
+        await self.fill_with(Vertical(self.head, Lines(id="vms-notices"), panel, self.log_panel, id="vms-body"))
         self.set_interval(TICK_S, self.tick)
-        self.refresh_bindings()
         self.controller.look_now()
 
     # -- what is shown
@@ -113,9 +104,8 @@ class VmsPane(TablePane[VmRow]):
         self.refresh_bindings()
 
     def draw(self) -> None:
-        """Show the state in every widget that is mounted."""
         self.show_emulator(self.view.endpoint)
-        if self.list is None or self.head is None or self.log_panel is None:
+        if not self.filled:
             return
         known = rows_of(self.view, self.now())
         rows = arranged(known, self.order, self.sought)
@@ -139,13 +129,13 @@ class VmsPane(TablePane[VmRow]):
 
     def tick(self) -> None:
         """Let ages grow while the pane is shown."""
-        if self.awake and self.list is not None:
+        if self.awake:
             self.draw()
             self.list.refresh()
 
     def on_screen_resume(self) -> None:
         self.awake = True
-        if self.list is not None:
+        if self.filled:
             self.draw()
             self.controller.look_now()
 
@@ -160,7 +150,7 @@ class VmsPane(TablePane[VmRow]):
 
     def point_at_coming(self) -> None:
         job = next((job for job in self.view.jobs if self.coming and job.id == self.coming[0]), None)
-        if job is None or self.coming is None or self.list is None:
+        if job is None or self.coming is None:
             return
         (key,) = job_rows(job, self.view)
         if key != self.coming[1] and key in self.list.keys:
@@ -176,7 +166,7 @@ class VmsPane(TablePane[VmRow]):
         return self.row.key if self.row else ""
 
     def offered(self) -> dict[str, bool]:
-        if self.list is None:
+        if not self.filled:
             return dict.fromkeys(self.OWN, False)
         free = self.changeable
         return {
@@ -213,7 +203,7 @@ class VmsPane(TablePane[VmRow]):
 
     def targets(self, what: Action) -> tuple[str, ...]:
         """Return the rows a key acts on: those marked, else the one pointed at, as far as their states allow it and no job changes them."""
-        marked = [row.key for row in self.list.rows if row.key in self.marks] if self.list is not None else []
+        marked = [row.key for row in self.list.rows if row.key in self.marks]
         return self.changeable(what, marked or [self.pointed_key])
 
     def changeable(self, what: Action, keys: Iterable[str] | None = None) -> tuple[str, ...]:
@@ -268,7 +258,7 @@ class VmsPane(TablePane[VmRow]):
     # -- the list
 
     def action_mark(self) -> None:
-        if self.row is not None and self.list is not None:
+        if self.row is not None:
             self.marks ^= {self.row.key}
             self.draw()
             self.list.action_move(1)

@@ -17,6 +17,7 @@ from heartbeat_tui.widgets.text import Lines, styled
 
 if TYPE_CHECKING:
     from textual.events import Key
+    from textual.widget import Widget
     from textual.widgets import Input
 
     from heartbeat_core.columns import Order
@@ -60,7 +61,7 @@ class Pane(Screen[None]):
     def __init__(self, context: PaneContext, mode: str, *, classes: str = "") -> None:
         super().__init__(classes=classes)
         self.context, self.mode = context, mode
-        self.awake = True
+        self.filled = False
         self.form: Form | None = None
 
     def compose(self) -> ComposeResult:
@@ -75,7 +76,7 @@ class Pane(Screen[None]):
 
     def show_progress(self) -> None:
         """Show in the first line that a run is on its way, unless this pane shows it."""
-        if self.awake and self.mode != "heartbeat":
+        if self.is_current and self.mode != "heartbeat":
             self.query_one(TopLine).show_progress(self.context.progress())
 
     async def mount_foot(self) -> None:
@@ -85,7 +86,17 @@ class Pane(Screen[None]):
         await self.mount(Foot(self.SPARE))
 
     async def fill(self) -> None:
+        """Mount what the skeleton lacks, once that has been seen."""
         raise NotImplementedError
+
+    async def fill_with(self, *parts: Widget) -> None:
+        with self.app.batch_update():
+            await self.query_one("#pane").mount(*parts)
+            await self.mount_foot()
+            self.filled = True
+            self.refocus()
+            self.draw()
+        self.refresh_bindings()
 
     def draw(self) -> None:
         """Show the state in every widget that is mounted."""
@@ -120,7 +131,7 @@ class Pane(Screen[None]):
             self.refresh_bindings()
 
     def refocus(self) -> None:
-        """Focus what had the focus before the form."""
+        """Focus what has the focus while there is no form."""
 
     def on_key(self, event: Key) -> None:
         """Keep letters and digits from the keys of the app while a form is open; say why a key of this pane does nothing now."""
@@ -171,9 +182,11 @@ class ListPane(Pane):
     PANEL: ClassVar[str]
     MAY_BE_SOUGHT: ClassVar[str]  # in words, while nothing is typed
 
-    def __init__(self, context: PaneContext, mode: str) -> None:
+    list: LinesList
+
+    def __init__(self, context: PaneContext, mode: str, shown: LinesList) -> None:
         super().__init__(context, mode)
-        self.list: LinesList | None = None
+        self.list = shown
         self.seeker: Sought | None = None
         self.sought = ""
 
@@ -199,8 +212,7 @@ class ListPane(Pane):
             await seeker.remove()
 
     def refocus(self) -> None:
-        if self.list is not None:
-            self.list.focus()
+        self.list.focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self.sought = event.value
@@ -225,12 +237,12 @@ R = TypeVar("R", bound="Row")
 class TablePane(ListPane, Generic[R]):
     """A list in columns: a key, or a click on a title, changes the order; a key acts on the row at the cursor, or on all marked."""
 
-    list: Table[R] | None
+    list: Table[R]
     order: Order
 
     @property
     def row(self) -> R | None:
-        return self.list.row if self.list is not None else None
+        return self.list.row
 
     def unmark(self) -> None:
         raise NotImplementedError
@@ -248,16 +260,14 @@ class TablePane(ListPane, Generic[R]):
     def action_sort(self) -> None:
         from heartbeat_core.columns import following
 
-        if self.list is not None:
-            self.order = following([column for column, _ in self.list.shown], self.order)
-            self.draw()
+        self.order = following([column for column, _ in self.list.shown], self.order)
+        self.draw()
 
     def on_lines_list_sorted(self, event: LinesList.Sorted) -> None:
         from heartbeat_core.columns import turned
 
-        if self.list is not None:
-            self.order = turned(self.list.columns, self.order, event.column)
-            self.draw()
+        self.order = turned(self.list.columns, self.order, event.column)
+        self.draw()
 
 
 def chart_keys(pane: str) -> tuple[Binding, ...]:
