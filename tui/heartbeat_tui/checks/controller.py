@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from textual.app import App, SuspendNotSupported
-
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.controller import Controller
 
 if TYPE_CHECKING:
+    from textual.app import App
+
     from heartbeat_core.checks.fix_plan import FixStep
     from heartbeat_core.checks.result import Result
     from heartbeat_core.cloud.target import TargetOffers
@@ -98,10 +98,8 @@ class ChecksController(Controller):
 
     def run_fix_in_terminal(self, command: tuple[str, ...], environ: Mapping[str, str], check_id: str) -> None:
         """Run a fix that asks questions in the terminal, then look at what came of it."""
-        try:
-            code = self.run_in_terminal(command, environ)
-        except (HeartbeatError, SuspendNotSupported) as error:
-            self.report(error)
+        code = self.run_in_terminal(command, environ)
+        if code is None:
             return
         if self.fix_dialog is not None and self.fix_dialog.is_attached:
             self.fix_dialog.answer(None)

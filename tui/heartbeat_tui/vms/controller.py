@@ -6,8 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from textual.app import App, SuspendNotSupported
-
 from heartbeat_core.cloud.target import TargetOffers
 from heartbeat_core.cloud.tpu import Node
 from heartbeat_core.errors import HeartbeatError
@@ -23,6 +21,7 @@ from heartbeat_tui.vms.dialogs import Ask, Describe, JobScreen, Question, SetUp,
 from heartbeat_tui.vms.text import left_behind
 
 if TYPE_CHECKING:
+    from textual.app import App
     from textual.timer import Timer
 
     from heartbeat_tui.vms.model import Job
@@ -214,12 +213,7 @@ class VmsController(Controller):
         if (found := self.connection(key)) is None:
             return
         node, connection = found
-        try:
-            code = self.run_in_terminal(connection.command, connection.environ)
-        except (HeartbeatError, SuspendNotSupported) as error:
-            self.report(error)
-            return
-        if code:
+        if code := self.run_in_terminal(connection.command, connection.environ):
             said = "\n".join((f"The connection to {node.id} ended with code {code}.", *connection.warnings))
             self.app.notify(said, severity="warning", markup=False)
 
