@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.config import BenchmarkConfig
@@ -24,14 +24,15 @@ from heartbeat_tui.widgets.dialogs import Confirm
 
 if TYPE_CHECKING:
     from textual.app import App
+    from textual.screen import Screen
 
     from heartbeat_tui.benchmark.controller import BenchmarkController
-    from heartbeat_tui.benchmark.session import Snapshot
     from heartbeat_tui.runs.forms import ExportForm, LabelForm
     from heartbeat_tui.runs.pane import RunsPane
     from heartbeat_tui.widgets.pane import PaneContext
 
 
+T = TypeVar("T")
 NAMED = 5  # of those to be deleted, one by one
 NO_RUN = HeartbeatError("this run was not recorded", "Recordings are off.", "Set recordings.save = true and run it again.")
 
@@ -102,23 +103,23 @@ class RunsController(Controller):
 
     def open(self, entry: RunEntry) -> None:
         """Read a run and show all of it over the list."""
-        self.start_task(self.show_recorded(lambda: self.library.open(entry).snapshot), "open", exclusive=True)
+        self.push(lambda: self.library.open(entry).snapshot, RecordedRunPane)
 
     def open_sweep(self, entries: tuple[RunEntry, ...]) -> None:
         """Show the charts of a sweep over the list."""
-        self.start_task(self.show_recorded(lambda: self.library.open_sweep(entries)), "open", exclusive=True)
+        self.push(partial(self.library.open_sweep, entries), RecordedRunPane)
 
     def open_trend(self, entry: RunEntry) -> None:
         """Show the runs like this one over time, over the list."""
-        self.start_task(self.show_trend(entry), "open", exclusive=True)
+        self.push(partial(self.library.trend, entry), TrendPane)
 
-    async def show_trend(self, entry: RunEntry) -> None:
-        trend = await asyncio.to_thread(self.library.trend, entry)
-        await self.app.push_screen(TrendPane(self.context, trend))
+    def push(self, read: Callable[[], T], pane: Callable[[PaneContext, T], Screen[None]]) -> None:
+        """Read in a thread, then show over the list what was read."""
 
-    async def show_recorded(self, read: Callable[[], Snapshot]) -> None:
-        snapshot = await asyncio.to_thread(read)
-        await self.app.push_screen(RecordedRunPane(self.context, snapshot))
+        async def show() -> None:
+            await self.app.push_screen(pane(self.context, await asyncio.to_thread(read)))
+
+        self.start_task(show(), "open", exclusive=True)
 
     def replay(self, entry: RunEntry) -> None:
         """Play a recording in the Heartbeat pane; a run on its way is ended for it only where that is confirmed."""

@@ -316,25 +316,16 @@ class ChartPane(Pane):
         return self.app.size.height < LOW
 
     def action_zoom(self) -> None:
-        self.steady_only = True
-        self.draw_anew()
-
-    def action_unzoom(self) -> None:
-        self.steady_only = False
-        self.draw_anew()
-
-    def action_linear(self) -> None:
-        self.log_scale = False
+        self.steady_only = not self.steady_only
         self.draw_anew()
 
     def action_log(self) -> None:
-        self.log_scale = True
+        self.log_scale = not self.log_scale
         self.draw_anew()
 
     def action_details(self) -> None:
-        self.add_class("-details")
+        self.toggle_class("-details")
         self.refresh_bindings()
 
-    def action_chart(self) -> None:
-        self.remove_class("-details")
-        self.refresh_bindings()
+    # one key does both, and each has a label of its own
+    action_unzoom, action_linear, action_chart = action_zoom, action_log, action_details
