@@ -64,7 +64,8 @@ class Controller:
 
         from heartbeat_core.checks.fix_runner import run_in_terminal
 
-        code = refused = None
+        code: int | None = None
+        refused: HeartbeatError | None = None
         try:
             with self.app.suspend():
                 try:
