@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 
 from textual.app import ComposeResult
@@ -13,13 +13,14 @@ from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.report import Report, explain_gap
 from heartbeat_core.benchmark.serving import AT_MOST, STEP_TITLES, serving_rows, step_cells, step_figures
 from heartbeat_core.charts.latency import TITLE, host_curves, latency_of, overlay_chart
+from heartbeat_core.columns import aligned
 from heartbeat_core.telemetry.text import chip_line, memory_of, share
 from heartbeat_core.units import format_bytes, format_ns, format_rate
 from heartbeat_tui.benchmark.session import MethodComparison, Snapshot
 from heartbeat_tui.benchmark.text import SHOWN_FINDINGS, badge_of, check_words, doing, findings
 from heartbeat_tui.widgets.chart import Chart, Make
 from heartbeat_tui.widgets.histogram import Histogram, bar
-from heartbeat_tui.widgets.text import Lines, LiveLines, retitle, sentence, styled
+from heartbeat_tui.widgets.text import Lines, LiveLines, retitle, sentence, styled, styled_line
 
 BEFORE = "The handbook's method runs first, then the same work with every iteration synchronized."
 
@@ -158,22 +159,16 @@ def step_lines(report: Report) -> list[Content]:
     if not rows:
         alone = report.config.method == "synchronized"
         return [styled("No step was timed by itself yet." if alone else "Pipelined timing times the whole only.", "quiet")]
-    widths = [max(map(len, column)) for column in zip(STEP_TITLES, *rows, strict=True)]
-
-    def line(cells: Sequence[str]) -> str:
-        first, *others = (text.rjust(width) for text, width in zip(cells, widths, strict=True))
-        return "  ".join((first.strip().ljust(widths[0]), *others))
-
-    return [styled(line(STEP_TITLES), "quiet"), *(styled(line(row), "plain") for row in rows)]
+    titles, *lines = aligned([STEP_TITLES, *rows])
+    return [styled(titles, "quiet"), *(styled(line, "plain") for line in lines)]
 
 
 def serving_lines(report: Report) -> list[Content]:
     """Return what the time of a layer means for its model: name, figure, and what it says."""
     rows = list(serving_rows(report))
-    name, figure = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
+    names, figures = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
     return [
-        Content.assemble(styled(f"{row[0]:<{name}}  ", "quiet"), styled(f"{row[1]:>{figure}}  ", "strong"), styled(row[2], "quiet"))
-        for row in rows
+        styled_line([(f"{name:<{names}}  ", "quiet"), (f"{figure:>{figures}}  ", "strong"), (says, "quiet")]) for name, figure, says in rows
     ]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from heartbeat_core.benchmark.series import Series
+from heartbeat_core.columns import aligned
 from heartbeat_core.comparison.compare import Comparison, compare_all
 from heartbeat_core.comparison.cost import CostRates
 from heartbeat_core.comparison.groups import MeasuredRun, RunGroup, check_turn, group_table, interval_text, left_out, measured, plan_key
@@ -103,10 +104,7 @@ def compare_loaded(results: Sequence[tuple[RunEntry, LoadResult]], rates: CostRa
 
 def comparison_lines(comparisons: Sequence[Comparison], left_out: Sequence[str] = (), *, verdict: bool = True) -> Iterator[str]:
     """Return all groups column by column, then each comparison in words; for the commands and the clipboard."""
-    rows = group_table([comparisons[0].reference, *(comparison.candidate for comparison in comparisons)])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join((f"{row[0]:<{widths[0]}}", *(f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)))).rstrip()
+    yield from aligned(group_table([comparisons[0].reference, *(comparison.candidate for comparison in comparisons)]))
     warned: set[str] = set()
     for comparison in comparisons:
         yield ""
@@ -131,12 +129,9 @@ def trend_lines(trend: Trend) -> Iterator[tuple[str, str]]:
         started = f"{point.started:%Y-%m-%d %H:%M}" if point.started else "unknown"
         title, processes = figures.title, str(figures.processes)
         rows.append((started, title, format_ns(figures.ns), interval_text(figures), processes, f"{glyph} {point.sentence}".strip()))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    styles = {"": "plain", "?": "attention", "✗": "failed", "✓": "ok"}
-    for number, (started, title, median, interval, processes, said) in enumerate(rows):
-        figures_text = f"{median:>{widths[2]}}  {interval:>{widths[3]}}  {processes:>{widths[4]}}"
-        line = f"{started:<{widths[0]}}  {title:<{widths[1]}}  {figures_text}  {said}".rstrip()
-        yield line, styles.get(said[:1], "plain") if number else "quiet"
+    styles = {"CHANGE": "quiet", "?": "attention", "✗": "failed", "✓": "ok"}
+    for line, row in zip(aligned(rows, left=(0, 1, 5)), rows, strict=True):
+        yield line, styles.get(row[5].partition(" ")[0], "plain")
     changes = sum(bool(point.change) for point in trend.points)
     yield "", "plain"
     share = f"{100 * trend.allowed:g} %"
