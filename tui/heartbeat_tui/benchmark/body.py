@@ -88,26 +88,22 @@ ORDER = ("trace", "compile", "dispatch", "wait", "compute")
 AFTERWARDS = {"proof": "result check", "calibrate": "peak", "profile": "profile"}  # stages after the last iteration, as shown
 
 
+def bar_line(name: str, figure: str, filled: float, width: int) -> Content:
+    return styled_line([(f"{name[:8]:<9}", "quiet"), (f"{figure:>9}  ", "plain"), (bar(filled, width - 21), "accent")])
+
+
 def draw(parts: Mapping[str, float], stages: Mapping[str, int | None], width: int) -> list[Content]:
     """Return a bar for each part of an iteration, in nanoseconds, then the setup time and what it consists of."""
     total = sum(parts.values())
-    lines: list[Content] = []
-    for name in sorted(parts, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER)):
-        value = parts[name]
-        drawn = bar(value / total if total else 0, width - 21)
-        lines.append(
-            Content.assemble(styled(f"{name:<9}", "quiet"), styled(f"{format_ns(value):>9}", "plain"), "  ", styled(drawn, "accent"))
-        )
-    setup = {name: ns for name, ns in stages.items() if ns is not None and name not in AFTERWARDS}
-    if setup:
+    ordered = sorted(parts, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+    lines = [bar_line(name, format_ns(parts[name]), parts[name] / total if total else 0, width) for name in ordered]
+    known = {name: ns for name, ns in stages.items() if ns is not None}
+    if setup := {name: ns for name, ns in known.items() if name not in AFTERWARDS}:
         details = " · ".join(f"{name} {format_ns(ns)}" for name, ns in setup.items())
-        lines.append(
-            Content.assemble(
-                styled("setup    ", "quiet"), styled(f"{format_ns(sum(setup.values())):>9}", "plain"), styled(f"  {details}", "quiet")
-            )
-        )
-    after = [f"{AFTERWARDS[name]} {format_ns(ns)}" for name, ns in stages.items() if ns is not None and name in AFTERWARDS]
-    return [*lines, styled(f"then     {' · '.join(after)}", "quiet")] if after else lines
+        lines.append(styled_line([("setup    ", "quiet"), (f"{format_ns(sum(setup.values())):>9}", "plain"), (f"  {details}", "quiet")]))
+    if after := [f"{AFTERWARDS[name]} {format_ns(ns)}" for name, ns in known.items() if name in AFTERWARDS]:
+        lines.append(styled(f"then     {' · '.join(after)}", "quiet"))
+    return lines
 
 
 def chip_bars(report: Report, width: int) -> list[Content]:
@@ -121,10 +117,7 @@ def chip_bars(report: Report, width: int) -> list[Content]:
     rows = [("duty", share(duty), duty / 100)] if duty is not None else []
     if used is not None and device.total_bytes:
         rows.append((memory_of(report.chips), format_bytes(used), used / device.total_bytes))
-    return [
-        Content.assemble(styled(f"{name[:8]:<9}", "quiet"), styled(f"{text:>9}", "plain"), "  ", styled(bar(full, width - 21), "accent"))
-        for name, text, full in rows
-    ]
+    return [bar_line(*row, width) for row in rows]
 
 
 class TimeParts(LiveLines):
