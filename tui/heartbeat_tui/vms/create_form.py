@@ -169,14 +169,11 @@ class VmForm(TpuForm):
         )
         self.start, self.find_offers, self.find_headroom = start, find_offers, find_headroom
         name = free_name(start.texts["name"], start.texts["zone"], self.taken)
-        super().__init__({**start.texts, "name": name}, f"a new TPU VM in project {start.project}", id="vm-form")
+        super().__init__({**start.texts, "name": name}, start.sources, f"a new TPU VM in project {start.project}", id="vm-form")
         self.before["name"] = start.texts["name"]
         self.rates, self.unpriced = view.rates, view.unpriced
         self.counted: Counted = ("", "", "")
         self.rooms: tuple[QuotaHeadroom, ...] | None = None
-
-    def on_mount(self) -> None:
-        self.want()
 
     def first(self) -> str:
         return "name"
@@ -188,11 +185,9 @@ class VmForm(TpuForm):
     # -- what Google is asked meanwhile
 
     def changed(self, name: str) -> None:
-        """Let the runtime follow the type, and ask again if another zone is named."""
-        super().changed(name)
         if name == "provisioning" and self.texts[name] == "flex-start":
             self.put("queued", YES)
-        self.want()
+        super().changed(name)
 
     def want(self) -> None:
         request = self.request
@@ -224,15 +219,8 @@ class VmForm(TpuForm):
 
     # -- what is shown
 
-    def notes(self) -> Mapping[str, Note]:
-        notes = notes_of(self.texts, self.start.project, self.offers, self.taken)
-        for field in self.FIELDS:
-            name, text = field.name, self.texts[field.name].strip()
-            if found := self.options(name):  # half a name is not a mistake yet
-                notes[name] = Note(some(found), "unfinished" if name in notes and notes[name].wrong else "quiet")
-            elif name not in notes and text and text == self.before[name] and name in self.start.sources:
-                notes[name] = Note(self.start.sources[name])
-        return notes
+    def problems(self) -> Mapping[str, Note]:
+        return notes_of(self.texts, self.start.project, self.offers, self.taken)
 
     def cost(self) -> str:
         """Return what it costs an hour and by which prices, or why that is not known."""

@@ -17,7 +17,7 @@ from textual.widgets import Input, Select
 from heartbeat_core.cloud.accelerators import FAMILIES, runtime_for
 from heartbeat_core.cloud.target import TargetOffers
 from heartbeat_tui.widgets.header_footer import KeyButton
-from heartbeat_tui.widgets.text import Lines, styled
+from heartbeat_tui.widgets.text import Lines, some, styled
 
 
 @dataclass(frozen=True)
@@ -210,16 +210,42 @@ LISTED = {"project": "projects", "zone": "zones", "accelerator_type": "accelerat
 
 
 class TpuForm(Form):
-    """A form of a TPU VM: project, zone, type and runtime are completed from what Google offers, and the runtime follows the type."""
+    """A form of a TPU VM: project, zone, type and runtime are completed from what Google offers, and the runtime follows the type.
+
+    ``sources`` are where texts come from. A subclass defines ``problems`` and ``want``.
+    """
 
     COMPLETES = True
     offers: TargetOffers | None = None  # None until Google has answered
     asked = ("", "")  # project and zone that they are asked for
 
-    def __init__(self, texts: Mapping[str, str], title: str, *, id: str) -> None:  # noqa: A002  # Textual's own name
+    def __init__(self, texts: Mapping[str, str], sources: Mapping[str, str], title: str, *, id: str) -> None:  # noqa: A002  # Textual's own name
         super().__init__(texts, title, id=id)
-        self.before = dict(texts)
+        self.before, self.sources = dict(texts), sources
         self.follows = texts["runtime_version"] == runtime_for(texts["accelerator_type"])
+
+    def problems(self) -> Mapping[str, Note]:
+        """Return what is wrong or doubtful, by the name of the field."""
+        raise NotImplementedError
+
+    def want(self) -> None:
+        """Ask Google for what the fields now need."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        self.want()
+
+    def notes(self) -> Mapping[str, Note]:
+        """Return what is wrong with a field, its options, or the source of an unchanged text."""
+        notes = dict(self.problems())
+        for field in self.FIELDS:
+            name, text = field.name, self.texts[field.name].strip()
+            problem, options = notes.get(name), self.options(name)
+            if options and (problem is None or problem.wrong):  # half a name is no mistake yet
+                notes[name] = Note(some(options), "unfinished" if problem else "quiet")
+            elif problem is None and text and text == self.before[name] and name in self.sources:
+                notes[name] = Note(self.sources[name])
+        return notes
 
     def changed(self, name: str) -> None:
         """Change the runtime with the type, where it is the one of the type."""
@@ -228,6 +254,7 @@ class TpuForm(Form):
             self.follows = self.texts[name] == goes_with
         if name == "accelerator_type" and self.follows and goes_with:
             self.put("runtime_version", goes_with)
+        self.want()
 
     def offer(self, project: str, zone: str, offers: TargetOffers) -> None:
         """Use what there is to choose from, unless another project or zone is named by now."""
