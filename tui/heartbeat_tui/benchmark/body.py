@@ -26,7 +26,6 @@ BEFORE = "The handbook's method runs first, then the same work with every iterat
 
 
 def box(report: Report | None, counted: str) -> list[Content]:
-    """Return in three lines what one timing method measured."""
     if report is None:
         return [styled("not measured yet", "quiet")]
     if report.iteration_ns is None:
@@ -41,7 +40,6 @@ def box(report: Report | None, counted: str) -> list[Content]:
 
 
 def waiting_words(report: Report) -> str:
-    """Return what a run does while it has no figure."""
     return f"{sentence(doing(report))[:-1]} …"
 
 
@@ -147,7 +145,6 @@ MARKED = (("median", 0.5), ("p95", 0.95))
 
 
 def step_lines(report: Report) -> list[Content]:
-    """Return a table of the steps of a layer, each timed by itself."""
     rows = [step_cells(step) for step in step_figures(report)]
     if not rows:
         alone = report.config.method == "synchronized"

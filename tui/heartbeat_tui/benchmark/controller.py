@@ -137,11 +137,9 @@ class BenchmarkController(Controller):
         self.begin_run(partial(self.session.start, config) if self.replay is None else partial(self.session.adopt, self.replay))
 
     def compare(self, config: BenchmarkConfig) -> None:
-        """Run the handbook's method, then synchronized timing, on the same work."""
         self.begin_run(partial(self.session.compare, config))
 
     def sweep(self, config: BenchmarkConfig, parameters: tuple[Parameter, ...]) -> None:
-        """Run once for each value of a parameter, or of two."""
         self.begin_run(partial(self.session.sweep, config, parameters))
 
     def play(self, replay: Callable[[], Source]) -> None:
@@ -173,11 +171,9 @@ class BenchmarkController(Controller):
 
     @property
     def changing(self) -> bool:
-        """Return whether a run is being started or changed."""
         return any(worker.group == "run" and not worker.is_finished for worker in self.app.workers)
 
     def changed(self) -> None:
-        """Show what has come of a start or a change."""
         self.view.wait_for_run(False)
         self.timer.resume()
         self.look()

@@ -67,7 +67,6 @@ Errors = dict[str, HeartbeatError]
 
 
 def texts_of(config: BenchmarkConfig) -> dict[str, str]:
-    """Return the fields of a config as text."""
     work = config.workload
     length = str(config.iterations) if config.iterations is not None else f"{config.duration_s:g}s" if config.duration_s else ""
     return {

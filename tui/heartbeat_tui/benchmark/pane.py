@@ -101,7 +101,6 @@ class RunPane(ChartPane):
         return self.snapshot.fleet.state if self.snapshot.fleet else self.snapshot.report.state
 
     def show(self, snapshot: Snapshot | None) -> None:
-        """Draw a snapshot, or that there is no run."""
         before = self.state, self.clocks_shown, self.face
         self.snapshot = snapshot
         if (self.state, self.clocks_shown, self.face) != before:

@@ -198,24 +198,20 @@ class BenchmarkSession:
         )
 
     def clocks(self, report: Report) -> MethodComparison | None:
-        """Return what both timing methods measured so far, where they are compared."""
         if self.experiment is None or self.experiment.kind != "methods":
             return None
         handbook = getattr(self.experiment, "handbook", None)
         return MethodComparison(handbook=report) if report.config.method == "handbook" else MethodComparison(handbook, report)
 
     def swept(self) -> Swept | None:
-        """Return the sweep as far as it is, where there is one."""
         swept: Callable[[], Swept] | None = getattr(self.experiment, "swept", None)  # without an import that only a sweep needs
         return swept() if swept else None
 
     @property
     def resting(self) -> bool:
-        """Return whether it is too early for another snapshot."""
         return self.clock() < self.not_before
 
     def rest(self, seconds: float) -> None:
-        """Take no snapshot for so long."""
         self.not_before = self.clock() + seconds
 
     def over(self) -> bool:
@@ -253,7 +249,6 @@ class BenchmarkSession:
             (self.run.kill if at_once else self.run.stop)()
 
     def clear(self) -> None:
-        """Forget a run that has ended."""
         if not self.active:
             self.run = self.experiment = self.trial = self.seen = None
 

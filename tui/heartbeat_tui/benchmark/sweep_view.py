@@ -93,7 +93,6 @@ class SweepBody(Body):
 
 
 def table(swept: Swept) -> list[Content]:
-    """Write one line a point, under a header."""
     names = [axis.name for axis in swept.axes]
     titles = ["tokens/s" if title == "computed" and any(point.limit for point in swept.points) else title for title in TITLES]
     rows = [([written(point.values[name]) for name in names], figures_of(point)) for point in swept.points]

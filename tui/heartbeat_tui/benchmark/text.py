@@ -141,7 +141,6 @@ class Figures:
 
 
 def figures(report: Report | None) -> Figures:
-    """Return the figures of a report as text."""
     if report is None:
         return Figures()
     statistics, rate = report.statistics, report.iterations_per_s
@@ -281,7 +280,6 @@ def doing(report: Report) -> str:
 
 
 def cold_sentence(report: Report) -> str:
-    """Compare the first iteration with the steady ones."""
     if report.cold_ns is None or report.statistics is None or not report.statistics.median_ns or report.config.method == "handbook":
         return ""
     factor = report.cold_ns / report.statistics.median_ns

@@ -52,7 +52,6 @@ class ChecksController(Controller):
             self.start_check(partial(self.monitor.aim, form.choices))
 
     def stop(self) -> None:
-        """Ask no further, and watch nothing."""
         self.monitor.cancel()
 
     def start_check(self, work: Callable[[], None]) -> None:
@@ -69,13 +68,11 @@ class ChecksController(Controller):
         self.start_thread(check, "checks")
 
     def find_offers(self, project: str, zone: str, show: Callable[[str, str, TargetOffers], None]) -> None:
-        """Let the form show what there is to choose from."""
         self.start_thread(lambda: self.app.call_later(show, project, zone, self.monitor.offers(project, zone)), "offers")
 
     # -- fixes
 
     async def show_fix(self, result: Result) -> None:
-        """Show the fixes of a check, one of which is run where that is confirmed."""
         from heartbeat_core.checks.fix_plan import FixStep
 
         await self.show_fixes(tuple(FixStep(result, remedy) for remedy in result.remedies))
@@ -97,7 +94,6 @@ class ChecksController(Controller):
         await self.app.push_screen(self.fix_dialog)
 
     def run_fix_in_terminal(self, command: tuple[str, ...], environ: Mapping[str, str], check_id: str) -> None:
-        """Run a fix that asks questions in the terminal, then look at what came of it."""
         code = self.run_in_terminal(command, environ)
         if code is None:
             return

@@ -109,7 +109,6 @@ class FixDialog(CommandScreen):
 
     @property
     def ready(self) -> Remedy:
-        """Return the fix with the fields filled in."""
         return fill_in(self.fix, self.values)
 
     @property
@@ -117,7 +116,6 @@ class FixDialog(CommandScreen):
         return fix_mode(self.fix, emulated=self.emulated).way
 
     async def show_fix(self) -> None:
-        """Show the chosen fix, with a field for each placeholder."""
         blanks = self.query_one("#fix-blanks", Vertical)
         await blanks.remove_children()
         fields = self.fix.missing if self.way != "copy" else ()
@@ -215,7 +213,6 @@ class FixDialog(CommandScreen):
             self.say("Copied.", "quiet")
 
     async def action_run(self) -> None:
-        """Run the command, unless a field is empty."""
         blank = [place.strip("<>").lower().replace("_", " ") for place in self.ready.missing]
         command = self.ready.command
         if blank or command is None:

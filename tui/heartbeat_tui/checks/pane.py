@@ -121,7 +121,6 @@ class ReadinessPane(ListPane):
 
     @property
     def narrow(self) -> bool:
-        """Return whether there is room for list or details alone."""
         return self.app.size.width < 110
 
     def offered(self) -> dict[str, bool]:
@@ -312,7 +311,6 @@ class ChecklistView(LinesList):
         super().point_at(index)
 
     def clicked(self, *, again: bool) -> None:
-        """Open or shut a section with one click."""
         if again or (self.row is not None and self.row.is_section):
             self.action_choose()
 

@@ -63,7 +63,6 @@ class TargetForm(TpuForm):
         return "zone" if self.texts["project"] else "project"
 
     def want(self) -> None:
-        """Request the options, where project and zone are well-formed."""
         project, zone = (text if MALFORMED[name][0].fullmatch(text := self.texts[name].strip()) else "" for name in ("project", "zone"))
         if (project, zone) != self.asked:
             self.asked = project, zone
@@ -73,7 +72,6 @@ class TargetForm(TpuForm):
         return {name: note for name in self.texts if (note := self.problem(name))}
 
     def problem(self, name: str) -> Note | None:
-        """Return what is wrong or doubtful in a field, None for nothing."""
         text, listed = self.texts[name].strip(), self.listed(name)
         if not text:
             return None if name in OPTIONAL else Note("Required.", "failed")
@@ -102,5 +100,4 @@ class TargetForm(TpuForm):
 
     @property
     def choices(self) -> dict[str, str]:
-        """Return the fields that were changed."""
         return {name: text.strip() for name, text in self.texts.items() if text.strip() != self.before[name]}

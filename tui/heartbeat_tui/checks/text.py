@@ -172,7 +172,6 @@ def justified(head: list[StyledText], tail: list[StyledText], width: int) -> Lin
 
 
 def problem_lines(problem: HeartbeatError) -> list[Line]:
-    """Return why nothing could be checked, and what to do."""
     lines: list[Line] = [((f"✗ {problem.title}", "failed"),), ((problem.cause, "plain"),), (), ((problem.remedy, "plain"),)]
     return [*lines, (), (("Then press R to check again.", "quiet"),)]
 
@@ -248,7 +247,6 @@ def came_from(source: str) -> str:
 
 
 def details(row: CheckRow | None, checklist: Checklist, width: int) -> list[Line]:
-    """Return the details of a row, wrapped to ``width``."""
     if row is None:
         return [(("No check matches. escape shows all checks.", "quiet"),)]
     if row.is_section:
@@ -348,7 +346,6 @@ def evidence_lines(evidence: Evidence, label: str, width: int) -> list[Line]:
 
 
 def clock_time(at: str) -> str:
-    """Return a moment as the local time of day."""
     try:
         return datetime.fromisoformat(at.replace("Z", "+00:00")).astimezone().strftime("%H:%M:%S")
     except ValueError:
@@ -360,7 +357,6 @@ def took(milliseconds: float) -> str:
 
 
 def labelled(label: str, text: str, width: int, *, style: str = "plain", label_style: str = "quiet") -> list[Line]:
-    """Return a label and the text beside it, wrapped."""
     column = max(LABEL, len(label) + 2)
     room = max(20, width - column)
     wrapped = [part for line in text.splitlines() for part in wrap(line, room, break_on_hyphens=False) or [""]] or [""]
@@ -381,7 +377,6 @@ def command_of(result: Result | None) -> str | None:
 
 
 def group_name(row: CheckRow) -> tuple[str, ...]:
-    """Return the groups of a row's section."""
     return tuple(dict.fromkeys(group_of(check.id) for check in row.checks)) or tuple(
         group for title, groups in SECTIONS if title == row.section for group in groups
     )

@@ -102,7 +102,6 @@ class Headline:
 
 
 def group_name(group: RunGroup, number: int) -> StyledText:
-    """Return the title of a group with its marker."""
     return f"{curve_marker(number)} {group.title}", curve_style(number)
 
 
@@ -146,7 +145,6 @@ def sureness(comparison: Comparison) -> tuple[StyledText, ...]:
 
 
 def summary_line(comparison: Comparison, number: int = 1) -> tuple[StyledText, ...]:
-    """Return the headline in one line."""
     this, that = group_name(comparison.candidate, number), group_name(comparison.reference, 0)
     style = KIND_STYLES[comparison.kind]
     ratio = comparison.ratio
@@ -217,7 +215,6 @@ def table_lines(rows: Sequence[tuple[str, list[StyledText]]], width: int) -> lis
 
 
 def side_by_side(compared: Compared, width: int) -> list[Content]:
-    """Return the groups in figures, then all warnings."""
     rows = table_lines(figures(compared), width)
     warnings = [part for warning in compared.warnings for part in wrap(f"! {warning}", width - 1)]
     prices = [part for note in price_notes(compared.groups) for part in wrap(f"{note}.", width - 1)]
@@ -261,7 +258,6 @@ class ComparisonBody(Container):
         self.compared = compared
 
     def take_keys(self) -> None:
-        """Let the arrows scroll the figures."""
         self.query_one("#side-by-side").focus()
 
     def compose(self) -> ComposeResult:
@@ -296,7 +292,6 @@ class ComparisonBody(Container):
         return [styled(f"! {warning}{more if not number else ''}", "attention") for number, warning in enumerate(found)]
 
     def show(self, *, log: bool, steady_only: bool) -> None:
-        """Draw both charts, and the figures."""
         curves = [
             OverlayCurve(number, f"{group.title} {format_ns(group.ns)}", snapshot.chart)
             for number, (group, snapshots) in enumerate(zip(self.compared.groups, self.compared.snapshots, strict=True))

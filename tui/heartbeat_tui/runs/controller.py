@@ -71,15 +71,12 @@ class RunsController(Controller):
         self.start_thread(self.library.read, "runs")
 
     def load_latest(self, entry: RunEntry) -> None:
-        """Read a run for its chart."""
         self.start_thread(partial(self.library.load_latest, entry), "runs")
 
     def label(self, form: LabelForm) -> None:
-        """Change what a run is called."""
         self.start_thread(partial(self.library.label, form.entry, form.change), "runs")
 
     def export(self, form: ExportForm) -> None:
-        """Write runs to a file, and say where it is."""
         self.start_task(self.write_export(form.entries, form.texts["form"], form.path.absolute()), "open")
 
     async def write_export(self, entries: tuple[RunEntry, ...], format_: str, path: Path) -> None:
@@ -88,7 +85,6 @@ class RunsController(Controller):
         self.app.notify(said, title="Written", severity="warning" if left_out else "information", markup=False)
 
     def delete(self, entries: tuple[RunEntry, ...]) -> None:
-        """Delete recordings, once that is confirmed."""
         if entries:
             self.start_task(self.confirm_delete(entries), "delete", exclusive=True)
 
@@ -102,11 +98,9 @@ class RunsController(Controller):
     # -- a whole run
 
     def open(self, entry: RunEntry) -> None:
-        """Read a run and show all of it over the list."""
         self.push(lambda: self.library.open(entry).snapshot, RecordedRunPane)
 
     def open_sweep(self, entries: tuple[RunEntry, ...]) -> None:
-        """Show the charts of a sweep over the list."""
         self.push(partial(self.library.open_sweep, entries), RecordedRunPane)
 
     def open_trend(self, entry: RunEntry) -> None:
@@ -136,7 +130,6 @@ class RunsController(Controller):
     # -- comparing
 
     def compare(self, entries: tuple[RunEntry, ...]) -> None:
-        """Compare runs with the first of them."""
         self.start_task(self.show_comparison(entries), "open", exclusive=True)
 
     def compare_with_latest(self, path: Path, reference: str | None = None) -> None:
@@ -174,7 +167,6 @@ class RunsController(Controller):
         await self.app.push_screen(ComparisonPane(self.context, self.app.current_mode, compared))
 
     async def latest(self) -> tuple[RunEntry, ...]:
-        """List the runs as they are now."""
         await asyncio.to_thread(self.library.read)
         return self.library.entries or ()
 

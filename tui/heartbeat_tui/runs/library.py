@@ -66,7 +66,6 @@ class RunLibrary:
     # -- the list
 
     def listing(self) -> RunListing:
-        """Return what is known now."""
         index = self.index
         return RunListing(
             entries=self.entries,
@@ -130,7 +129,6 @@ class RunLibrary:
             return entry
 
     def load(self, entry: RunEntry) -> LoadResult:
-        """Read a run, if it was not read before."""
         key = entry.path, entry.bytes
         found = self.loaded_runs.get(key)
         if found is None:

@@ -263,7 +263,6 @@ class RunsPane(TablePane[RunRow]):
         self.draw_details()
 
     def on_lines_list_chosen(self) -> None:
-        """Open a run or a sweep, or unfold another group."""
         row = self.row
         if row is not None and row.is_sweep:
             self.controller.open_sweep(row.members)
@@ -367,7 +366,6 @@ class RunList(Table[RunRow]):
         return "name", f"{status}: {row.entry.problem}", style
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer to open only what can be."""
         del parameters
         row = self.row
         return action != "choose" or (row is not None and (row.is_head or row.entry.readable))

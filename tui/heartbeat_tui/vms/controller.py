@@ -98,7 +98,6 @@ class VmsController(Controller):
             self.start_thread(self.look, "looks")
 
     async def describe(self, key: str) -> None:
-        """Show all that is known of a row."""
         self.describing = Describe(key, self.monitor.view(), self.monitor.now)
         await self.app.push_screen(self.describing)
 
@@ -121,11 +120,9 @@ class VmsController(Controller):
         await self.view.show_create_form(start_of(environment.target, last))
 
     def find_offers(self, project: str, zone: str, show: Callable[[str, str, TargetOffers], None]) -> None:
-        """Let the form show what the zone offers."""
         self.start_thread(lambda: self.app.call_later(show, project, zone, self.monitor.offers(project, zone)), "offers")
 
     def find_headroom(self, request: CreateRequest, show: Callable[[CreateRequest, tuple[QuotaHeadroom, ...]], None]) -> None:
-        """Let the form show how much quota is left for this."""
         self.start_thread(lambda: self.app.call_later(show, request, self.monitor.room(request)), "offers")
 
     def create(self, form: VmForm) -> None:
@@ -218,7 +215,6 @@ class VmsController(Controller):
             self.app.notify(said, severity="warning", markup=False)
 
     def run_benchmark_on(self, key: str) -> None:
-        """Let the Heartbeat pane run on all hosts of this one."""
         if found := self.connection(key):
             self.app.post_message(BenchmarkOn(found[0], self.monitor.view().project, None))
 

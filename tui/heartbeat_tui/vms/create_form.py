@@ -83,7 +83,6 @@ def free_name(name: str, zone: str, taken: frozenset[tuple[str, str]]) -> str:
 
 
 def texts_of(request: CreateRequest) -> dict[str, str]:
-    """Return the texts of the fields for a request."""
     return {
         **{field.name: getattr(request, field.name, "") for field in FIELDS},
         "queued": YES if request.queued else NO,
@@ -112,7 +111,6 @@ def request_of(texts: Mapping[str, str], project: str) -> CreateRequest:
 
 
 def zones_of(text: str, zone: str) -> tuple[str, ...]:
-    """Return the fallback zones."""
     return tuple(dict.fromkeys(part for part in text.replace(",", " ").split() if part != zone))
 
 
@@ -128,7 +126,6 @@ def zones_problem(texts: Mapping[str, str], offered: TargetOffers | None) -> Not
 
 
 def notes_of(texts: Mapping[str, str], project: str, offered: TargetOffers | None, taken: frozenset[tuple[str, str]]) -> dict[str, Note]:
-    """Return what is wrong or in doubt, by the name of the field."""
     request = request_of(texts, project)
     offers = ZoneOffers(request.zone, offered.accelerator_types, offered.runtime_versions) if offered else None
     problems = request.problems(offers)
@@ -211,7 +208,6 @@ class VmForm(TpuForm):
             self.check()
 
     def show_prices(self, rates: Rates | None, unpriced: str) -> None:
-        """Use new prices, or the reason why there are none."""
         if (rates, unpriced) != (self.rates, self.unpriced):
             self.rates, self.unpriced = rates, unpriced
             if self.is_mounted:  # else it checks once it is

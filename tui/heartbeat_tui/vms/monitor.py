@@ -68,8 +68,6 @@ class Jobs:
         return self.add(Job(0, "create", key, request.name, request.summary(), request.command(), self.now(), zones=zones), work)
 
     def change(self, action: Change, resource: Resource, project: str) -> Job:
-        """Prepare to start, stop or delete one."""
-
         def work(session: CloudSession, on_step: OnStep) -> None:
             carry_out(session, project, resource, action, on_step, self.policy)
 
@@ -116,7 +114,6 @@ class Jobs:
     # -- reading and stopping
 
     def all(self) -> tuple[Job, ...]:
-        """Return all jobs, the newest last."""
         with self.lock:
             return tuple(self.jobs.values())
 
@@ -141,7 +138,6 @@ def kind_of(resource: Resource) -> Kind:
 
 
 def outcome_of(error: Exception) -> JobOutcome:
-    """Return the outcome of a job that failed."""
     if isinstance(error, VmError):
         remedies = error.diagnosis.remedies if error.diagnosis else ()
         interrupted, goes_on = error.exit_code == INTERRUPTED, error.outcome in ("going on", "unknown")
@@ -187,7 +183,6 @@ class InventoryMonitor:
         self.closed = False
 
     def view(self) -> InventoryView:
-        """Return all that is known now."""
         with self.lock:
             return self.shown
 
@@ -242,7 +237,6 @@ class InventoryMonitor:
         self.put(project=environment.target.project.value or "", endpoint=environment.endpoint)
 
     def keep(self, inventory: Inventory) -> None:
-        """Keep a new inventory, and what has changed."""
         self.failures = 0
         history = self.history = self.history or History()
         with self.lock:

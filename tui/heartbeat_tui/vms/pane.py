@@ -296,6 +296,5 @@ class VmList(Table[VmRow]):
         return None if note is None else ("state", *note)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer to describe a row if there is one."""
         del parameters
         return action != "choose" or bool(self.rows)

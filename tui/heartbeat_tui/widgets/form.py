@@ -165,7 +165,6 @@ class Form(Vertical):
         self.action_accept()
 
     def take(self, name: str, text: str) -> None:
-        """Store the new text of a field."""
         if self.texts.get(name) != text:
             self.texts[name] = text
             self.changed(name)
@@ -200,7 +199,6 @@ class Form(Vertical):
         self.post_message(self.Closed())
 
     def action_complete(self) -> None:
-        """Accept the completion offered in the focused field."""
         focused = self.screen.focused
         if isinstance(focused, Input):
             focused.action_cursor_right()

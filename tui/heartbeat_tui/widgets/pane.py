@@ -159,7 +159,6 @@ class Pane(Screen[None]):
         await self.close_form()
 
     def mode_offered(self, mode: str) -> bool:
-        """Return whether there is a pane of this mode."""
         return any(offered == mode for _, _, offered in self.context.tabs)
 
     def show_labels(self, *labels: str) -> None:
@@ -205,7 +204,6 @@ class ListPane(Pane):
         self.refresh_bindings()
 
     async def stop_seeking(self) -> None:
-        """Clear the filter and remove its line."""
         self.sought = ""
         if self.seeker is not None:
             seeker, self.seeker = self.seeker, None

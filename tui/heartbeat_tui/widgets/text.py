@@ -77,7 +77,6 @@ class Lines(Widget):
 
 
 def refresh_rows(widget: Widget, before: Sequence[object], after: Sequence[object]) -> None:
-    """Redraw the rows of a widget that differ."""
     rows = max(len(before), len(after))
     changed = [y for y in range(rows) if y >= len(before) or y >= len(after) or before[y] != after[y]]
     if changed:
