@@ -89,9 +89,7 @@ class BenchmarkSession:
 
     def start(self, config: BenchmarkConfig) -> None:
         """Start a run; raise HeartbeatError where it cannot start."""
-        with self.changing:
-            self.experiment = self.trial = None
-            self.change(lambda: self.begin(config))
+        self.adopt(lambda: self.begin(config))
 
     def compare(self, config: BenchmarkConfig) -> None:
         """Start the handbook's method on this work; the synchronized one follows."""

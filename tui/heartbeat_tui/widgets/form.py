@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -152,19 +153,15 @@ class Form(Vertical):
         self.check()
         self.query_one(f"#field-{self.first()}").focus()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        event.stop()
-        self.take((event.input.id or "").removeprefix("field-"), event.value)
-
-    def on_select_changed(self, event: Select.Changed) -> None:
-        event.stop()
-        self.take((event.select.id or "").removeprefix("field-"), str(event.value))
-
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         self.action_accept()
 
-    def take(self, name: str, text: str) -> None:
+    @on(Input.Changed)
+    @on(Select.Changed)
+    def take(self, event: Input.Changed | Select.Changed) -> None:
+        event.stop()
+        name, text = (event.control.id or "").removeprefix("field-"), str(event.value)
         if self.texts.get(name) != text:
             self.texts[name] = text
             self.changed(name)
