@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from textwrap import wrap
 from typing import ClassVar
@@ -90,41 +89,34 @@ class ComparisonPane(ChartPane):
         self.notify("The comparison is on the clipboard.", markup=False)
 
 
+Line = tuple[StyledText, ...]
 KIND_STYLES = {"faster": "ok", "slower": "attention", "same": "strong", "cannot tell": "attention"}
-
-
-@dataclass(frozen=True)
-class Headline:
-    """The ratio: a number to draw large, empty if there is none, and the lines beside it."""
-
-    number: str
-    lines: tuple[tuple[StyledText, ...], ...]
 
 
 def group_name(group: RunGroup, number: int) -> StyledText:
     return f"{curve_marker(number)} {group.title}", curve_style(number)
 
 
-def headline(comparison: Comparison, number: int = 1) -> Headline:
-    """Return by how much the candidate, group ``number``, is faster or slower than the reference."""
-    this, that = group_name(comparison.candidate, number), group_name(comparison.reference, 0)
+def headline(comparison: Comparison) -> tuple[str, list[Line]]:
+    """Return by how much the first candidate is faster or slower: a number to draw large, empty if there is none, and lines beside it."""
+    this, that = group_name(comparison.candidate, 1), group_name(comparison.reference, 0)
     style, other = KIND_STYLES[comparison.kind], other_work(comparison)
-    first = (((f"! The work differs: {other}.", "attention"),),) if other else ()
+    first: list[Line] = [((f"! The work differs: {other}.", "attention"),)] if other else []
     if comparison.kind == "cannot tell":
-        return Headline("", (*first, (("? ", style), *names(this, "and", that)), ((f"{comparison.sentence}.", style),)))
+        return "", [*first, (("? ", style), *names(this, "and", that)), ((f"{comparison.sentence}.", style),)]
     figure = ""
-    said: tuple[StyledText, ...] = ("= no difference that these runs can show: ", style), *names(this, "and", that)
+    said: Line = ("= no difference that these runs can show: ", style), *names(this, "and", that)
     if comparison.kind != "same":
         figure, _, rest = change(comparison.ratio.value).partition(" ")  # "7.9 % more", "3.21 × slower"
         said = (f"{rest if '×' in rest else f'{rest} time'}: ", style), *names(this, "than", that)
-    return Headline(figure, (*first, said, times(comparison, number), *(() if other else (sureness(comparison),))))
+    return figure, [*first, said, times(comparison), *([] if other else [sureness(comparison)])]
 
 
-def times(comparison: Comparison, number: int) -> tuple[StyledText, ...]:
+def times(comparison: Comparison) -> Line:
     """Return what both take, and where."""
     this, that = comparison.candidate, comparison.reference
     return (
-        (f"{curve_marker(number)} {format_ns(this.ns)}", curve_style(number)),
+        (f"{curve_marker(1)} {format_ns(this.ns)}", curve_style(1)),
         (f" on {this.where}", "plain"),
         (" · ", "quiet"),
         (f"{curve_marker(0)} {format_ns(that.ns)}", curve_style(0)),
@@ -132,11 +124,11 @@ def times(comparison: Comparison, number: int) -> tuple[StyledText, ...]:
     )
 
 
-def names(this: StyledText, between_: str, that: StyledText) -> tuple[StyledText, ...]:
+def names(this: StyledText, between_: str, that: StyledText) -> Line:
     return this, (f" {between_} ", "quiet"), that
 
 
-def sureness(comparison: Comparison) -> tuple[StyledText, ...]:
+def sureness(comparison: Comparison) -> Line:
     """Return the confidence interval of the ratio, and the test."""
     ratio = comparison.ratio
     if ratio.low is None or ratio.high is None:
@@ -144,7 +136,7 @@ def sureness(comparison: Comparison) -> tuple[StyledText, ...]:
     return ((f"95 % CI {between(ratio.low, ratio.high)} · {ratio.test}, {p_words(ratio.p_value)}", "quiet"),)
 
 
-def summary_line(comparison: Comparison, number: int = 1) -> tuple[StyledText, ...]:
+def summary_line(comparison: Comparison, number: int = 1) -> Line:
     this, that = group_name(comparison.candidate, number), group_name(comparison.reference, 0)
     style = KIND_STYLES[comparison.kind]
     ratio = comparison.ratio
@@ -157,13 +149,8 @@ def summary_line(comparison: Comparison, number: int = 1) -> tuple[StyledText, .
     verb = "is" if "×" in figure else "takes"
     words = f" {figure} than " if "×" in figure else f" {figure} time than "
     other = other_work(comparison)
-    return ((f"! The work differs: {other}. ", "attention"),) * bool(other) + (
-        this,
-        (f" {verb}", "plain"),
-        (words, style),
-        that,
-        (range_, "quiet"),
-    )
+    first: Line = ((f"! The work differs: {other}. ", "attention"),) if other else ()
+    return (*first, this, (f" {verb}", "plain"), (words, style), that, (range_, "quiet"))
 
 
 def why(comparison: Comparison) -> str:
@@ -173,8 +160,9 @@ def why(comparison: Comparison) -> str:
     if other_work(comparison):  # said first
         return sentence("".join(text for text, _ in sureness(comparison)))
     differ = spelled(comparison.differences)
-    same = "the same work"
-    return sentence(f"{same}; what differs: {differ}" if differ else f"{same} on the same device, and nothing else is known to differ")
+    if differ:
+        return f"The same work; what differs: {differ}."
+    return "The same work on the same device, and nothing else is known to differ."
 
 
 def other_work(comparison: Comparison) -> str:
@@ -262,11 +250,11 @@ class ComparisonBody(Container):
 
     def compose(self) -> ComposeResult:
         first = self.compared.comparisons[0]
-        head = headline(first)
+        number, lines = headline(first)
         classes = f"-{first.kind}" if " " not in first.kind else ""
-        with Horizontal(id="ratio", classes=classes if head.number else f"{classes} -wordless"):
-            yield Digits(head.number)
-            yield Lines().with_text(*map(styled_line, head.lines))
+        with Horizontal(id="ratio", classes=classes if number else f"{classes} -wordless"):
+            yield Digits(number)
+            yield Lines().with_text(*map(styled_line, lines))
         yield Lines(id="ratio-summary").with_text(styled_line(summary_line(first)))
         yield Lines(id="ratio-why").with_text(*self.reasons())
         yield Lines(id="ratio-warnings").with_text(*self.warnings())
