@@ -246,10 +246,11 @@ class Front(Container):
     def __init__(self, *, newcomer: bool = False) -> None:
         super().__init__()
         self.newcomer = newcomer
+        self.heart = Heart()
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="head"):
-            yield Heart()
+            yield self.heart
             yield Head()
         yield ConfigLine()
         yield Idle(newcomer=self.newcomer)
@@ -262,10 +263,3 @@ class Front(Container):
         self.query_one(ConfigLine).show(report.config if report else config, report, waiting)
         if report is None:
             self.query_one(Idle).show(config, vm)
-
-    def turn_heart(self, now: float) -> None:
-        for heart in self.query(Heart):  # none while the screen is built or taken down
-            heart.turn(now)
-
-    def beat(self, *, beating: bool, iterations_per_s: float | None) -> None:
-        self.query_one(Heart).show(beating=beating, iterations_per_s=iterations_per_s)

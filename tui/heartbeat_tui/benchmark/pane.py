@@ -155,12 +155,12 @@ class RunPane(ChartPane):
     def draw_heart(self) -> None:
         if self.front is not None:
             rate = self.snapshot.report.iterations_per_s if self.snapshot else None
-            self.front.beat(beating=self.state == "beating" and self.awake, iterations_per_s=rate)
+            self.front.heart.show(beating=self.state == "beating" and self.awake, iterations_per_s=rate)
 
     def turn_heart(self, now: float) -> None:
         """Let the heart go on; called once a frame, whether there is news or not."""
         if self.front is not None:
-            self.front.turn_heart(now)
+            self.front.heart.turn(now)
 
     def on_resize(self) -> None:
         self.refresh_bindings()  # details are offered where there is no room for chart and details together

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
@@ -48,7 +49,6 @@ class SweepBody(Body):
     """
 
     swept: Swept | None = None
-    knees: tuple[Knee | None, ...] = ()
 
     def compose(self) -> ComposeResult:
         with Container(id="sweep-charts"):
@@ -70,26 +70,18 @@ class SweepBody(Body):
         if before is not None and before.points == swept.points and before.group == swept.group:
             return
         curves = swept.curves()
-        self.knees = tuple(curve.knee() for curve in curves)
-        self.show_charts(swept, curves)
-        points = self.query_one("#sweep-points", Lines)
-        points.set_lines(table(swept))
+        knees = [curve.knee() for curve in curves]
+        empty = "Fills as points are measured."
+        self.query_one("#roofline-chart", Chart).draw(partial(roofline_chart, curves, knees), title="roofline", empty=empty)
+        self.query_one("#sweep-chart", Chart).draw(partial(latency_sweep_chart, swept, curves, knees), title="latency", empty=empty)
+        self.query_one("#sweep-points", Lines).set_lines(table(swept))
         self.query_one("#sweep-table", VerticalScroll).scroll_end(animate=False)
-        words = meaning(swept, curves, self.knees)
+        words = meaning(swept, curves, knees)
         self.query_one("#sweep-words", Lines).set_lines(words)
         self.query_one("#sweep-worst", Lines).set_lines(words[:1])
 
     def take_keys(self) -> None:
         self.query_one("#sweep-table").focus()
-
-    def show_charts(self, swept: Swept, curves: Sequence[SweepCurve]) -> None:
-        knees, empty = self.knees, "Fills as points are measured."
-        self.query_one("#roofline-chart", Chart).draw(
-            lambda width, height: roofline_chart(curves, knees, width, height), title="roofline", empty=empty
-        )
-        self.query_one("#sweep-chart", Chart).draw(
-            lambda width, height: latency_sweep_chart(swept, curves, knees, width, height), title="latency", empty=empty
-        )
 
 
 def table(swept: Swept) -> list[Content]:

@@ -71,8 +71,7 @@ def compare_loaded(results: Sequence[tuple[RunEntry, LoadResult]], rates: CostRa
 
     A run without figures is left out if it is one of a group. Raises HeartbeatError if nothing can be compared.
     """
-    runs: dict[object, list[MeasuredRun]] = {}
-    snapshots: dict[object, list[Snapshot]] = {}
+    found: dict[object, list[tuple[MeasuredRun, Snapshot]]] = {}
     errors: list[HeartbeatError] = []
     turns = Counter(entry.group for entry, _ in results if entry.group)
     for entry, result in results:
@@ -88,18 +87,17 @@ def compare_loaded(results: Sequence[tuple[RunEntry, LoadResult]], rates: CostRa
             errors.append(error)
             continue
         key = (entry.group, plan_key(entry, run.report.config)) if entry.group else entry.path
-        runs.setdefault(key, []).append(run)
-        snapshots.setdefault(key, []).append(result.snapshot)
-    if errors and not runs:
+        found.setdefault(key, []).append((run, result.snapshot))
+    if errors and not found:
         raise errors[0]
-    if len(runs) < 2:
-        rest = sum(map(len, runs.values()))
+    if len(found) < 2:
+        rest = sum(map(len, found.values()))
         why = "The chosen runs repeat one another." if rest > 1 else f"Only one run is {'left' if errors else 'chosen'}."
         why = " ".join((why, *(f"{left_out(error)}." for error in errors)))
         raise HeartbeatError("there is nothing to compare with", why, "Mark runs that differ: space marks one.")
-    groups = tuple(map(tuple, runs.values()))
-    shown = tuple(map(tuple, snapshots.values()))
-    return Compared(compare_all(groups, rates), groups, shown, rates, tuple(map(left_out, errors)))
+    runs = tuple(tuple(run for run, _ in group) for group in found.values())
+    snapshots = tuple(tuple(snapshot for _, snapshot in group) for group in found.values())
+    return Compared(compare_all(runs, rates), runs, snapshots, rates, tuple(map(left_out, errors)))
 
 
 def comparison_lines(comparisons: Sequence[Comparison], left_out: Sequence[str] = (), *, verdict: bool = True) -> Iterator[str]:
