@@ -183,11 +183,13 @@ class BenchmarkController(Controller):
     # -- changing it
 
     def pause(self) -> None:
-        self.session.pause()
+        if self.session.run is not None:
+            self.session.run.pause()
         self.look_now()
 
     def resume(self) -> None:
-        self.session.resume()
+        if self.session.run is not None:
+            self.session.run.resume()
         self.look_now()
 
     def stop(self, *, at_once: bool = False) -> None:
@@ -206,7 +208,10 @@ class BenchmarkController(Controller):
 
     def open_host(self, id_: str | None, step: int = 0) -> None:
         """Show one of several hosts, or one ``step`` further than it; None: all of them together again."""
-        self.session.open_host(id_, step)
+        from heartbeat_core.fleet.multi_host import FleetRun
+
+        if isinstance(self.session.run, FleetRun):
+            self.session.run.open_host(id_, step)
         self.timer.resume()
         self.look_now()
 

@@ -220,21 +220,6 @@ class BenchmarkSession:
         self.last_ended = run
         return True
 
-    def open_host(self, id_: str | None, step: int = 0) -> None:
-        """Show one of several hosts, or one ``step`` further than it; None: all of them together again."""
-        from heartbeat_core.fleet.multi_host import FleetRun
-
-        if isinstance(self.run, FleetRun):
-            self.run.open_host(id_, step)
-
-    def pause(self) -> None:
-        if self.run is not None:
-            self.run.pause()
-
-    def resume(self) -> None:
-        if self.run is not None:
-            self.run.resume()
-
     def stop(self, *, at_once: bool = False) -> None:
         """Ask the run to end, or give up the one that is to begin; what was to follow is given up.
 

@@ -15,7 +15,7 @@ from heartbeat_core.checks.fix_plan import FixStep, follows
 from heartbeat_core.checks.fix_runner import FixRun, fill_in, fix_mode
 from heartbeat_core.checks.result import Result
 from heartbeat_core.diagnosis.model import Remedy
-from heartbeat_tui.checks.text import STATUS_STYLES, STATUS_WORDS, costs, labelled
+from heartbeat_tui.checks.text import STATUS_STYLES, costs, labelled
 from heartbeat_tui.widgets.dialogs import CommandScreen
 from heartbeat_tui.widgets.text import Lines, styled, styled_line
 
@@ -185,7 +185,7 @@ class FixDialog(CommandScreen):
         result = checklist.report.get(self.result.id)
         if self.code != 0 or result is None:
             return
-        word, kind = STATUS_WORDS.get(result.status, result.status), STATUS_STYLES[result.status]
+        word, kind = result.status.replace("_", " "), STATUS_STYLES[result.status]
         if result.id in checklist.asking:
             self.say(f"✓ done. Checking {result.id} again …", "ok")
         elif result.status == "pass":

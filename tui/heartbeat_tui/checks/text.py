@@ -9,6 +9,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Literal
 
 from heartbeat_core.checks.check import Check
+from heartbeat_core.checks.fix_plan import OPEN
 from heartbeat_core.checks.result import GLYPHS, SECTIONS, Evidence, Result, Status, count, group_of
 from heartbeat_core.cloud.target import Target
 from heartbeat_core.columns import StyledText, cut
@@ -30,10 +31,8 @@ STATUS_STYLES: dict[Status, str] = {
     "blocked": "quiet",
     "not_applicable": "quiet",
 }
-STATUS_WORDS: dict[Status, str] = {"not_applicable": "not applicable"}
 SHORT_WORDS: dict[Status, str] = {"not_applicable": "n/a"}
 QUIET: tuple[Status, ...] = ("pass", "not_applicable", "blocked")  # nothing to do about these now
-OPEN: tuple[Status, ...] = ("fail", "unknown", "warn")
 WORST: tuple[Status, ...] = ("fail", "unknown", "blocked", "warn", "pass", "not_applicable")
 PENDING = "◌"
 LABEL = 10  # columns of the labels in the details
@@ -287,7 +286,7 @@ def titles_of(ids: Iterable[str]) -> str:
 
 
 def result_details(result: Result, check: Check, checklist: Checklist, width: int) -> list[Line]:
-    status, kind = STATUS_WORDS.get(result.status, result.status), STATUS_STYLES[result.status]
+    status, kind = result.status.replace("_", " "), STATUS_STYLES[result.status]
     lines = labelled(f"{GLYPHS[result.status]} {status}", summary_of(result), width, label_style=kind, style="strong")
     if result.blocked_by:
         lines += labelled("", f"Fix {titles_of(result.blocked_by)} first.", width)
