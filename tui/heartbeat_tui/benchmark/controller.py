@@ -155,7 +155,6 @@ class BenchmarkController(Controller):
         self.view.begin()
 
     async def start_from(self, config: BenchmarkConfig) -> None:
-        """Go to the Heartbeat pane and start a run of this config there."""
         self.clear()
         await self.app.switch_mode("heartbeat")
         self.view.config = config

@@ -44,7 +44,6 @@ def cells(shown: Figures) -> tuple[tuple[Cell, Cell, Cell], ...]:
 
 
 def right(value: str, width: int) -> Cell:
-    """Return a figure right-aligned, quiet where there is none yet."""
     return value.rjust(width), "quiet" if value == NOTHING else "strong"
 
 
@@ -65,7 +64,6 @@ def block(shown: Figures, width: int) -> list[Content]:
 
 
 def line(shown: Figures, width: int) -> Content:
-    """Return the most important figures in one line."""
     rates = [(styled(*right(shown.computed, 14)), 14), (styled(*right(shown.moved, 12)), 12)]
     parts = [
         (styled(f"{shown.median:>8}", "quiet" if shown.median == NOTHING else "accent"), 8),

@@ -365,7 +365,6 @@ class HeartbeatPane(RunPane):
     # -- what the other keys do
 
     def action_next_host(self) -> None:
-        """Open the host after the one that is open, else the one at the cursor."""
         if self.fleet is not None and self.fleet.opened:
             self.controller.open_host(self.fleet.opened, 1)
         elif self.body is not None:
@@ -411,7 +410,6 @@ class HeartbeatPane(RunPane):
     # -- the tour
 
     async def guide_with(self, guide: Widget | None) -> None:
-        """Put the guide of the tour above everything else, or take it away."""
         if self.guide is not None:
             await self.guide.remove()
         self.guide = guide

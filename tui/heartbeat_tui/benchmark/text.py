@@ -49,7 +49,6 @@ STAGES = {
 
 
 def device_here(backend: str) -> str:
-    """Return the device of a backend on this machine, in words."""
     info = BACKENDS[backend]
     return "this machine's CPU" if info.host_only else info.label
 
@@ -206,7 +205,6 @@ def badge_of(report: Report) -> tuple[str, str]:
 
 
 def check_words(report: Report) -> str:
-    """Return how the result check ended, in two words."""
     proof = report.proof
     return "" if proof is None else "result verified" if proof.passed else "result wrong"
 

@@ -81,7 +81,6 @@ class ReadinessPane(ListPane):
     # -- what is shown
 
     def show(self, checklist: Checklist | None, problem: HeartbeatError | None = None) -> None:
-        """Show the checks, or why there is nothing yet to check."""
         self.checklist, self.problem = checklist, problem
         self.draw()
         self.refresh_bindings()

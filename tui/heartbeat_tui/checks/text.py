@@ -176,7 +176,6 @@ def problem_lines(problem: HeartbeatError) -> list[Line]:
 
 
 def headline(checklist: Checklist | None, *, failed: bool = False) -> Line:
-    """Return the headline: ready, the number of steps left, or unknown."""
     if checklist is None and failed:
         return (("✗ nothing could be checked", "failed"),)
     if checklist is None:

@@ -113,7 +113,6 @@ def headline(comparison: Comparison) -> tuple[str, list[Line]]:
 
 
 def times(comparison: Comparison) -> Line:
-    """Return what both take, and where."""
     this, that = comparison.candidate, comparison.reference
     return (
         (f"{curve_marker(1)} {format_ns(this.ns)}", curve_style(1)),

@@ -162,7 +162,6 @@ class RunsController(Controller):
         await self.show_comparison((older, newer))
 
     async def show_comparison(self, entries: tuple[RunEntry, ...]) -> None:
-        """Read the runs and show the comparison over the pane that is shown."""
         compared = await asyncio.to_thread(self.library.compare, entries)
         await self.app.push_screen(ComparisonPane(self.context, self.app.current_mode, compared))
 

@@ -215,7 +215,6 @@ def rows_of(entries: Sequence[RunEntry], order: Order, unfolded: frozenset[str],
 
 
 def row_marks(marked: Iterable[str], reference: str | None) -> dict[str, str]:
-    """Return what stands before the runs of these files."""
     found = dict.fromkeys(marked, MARKED)
     if reference is not None:
         found[reference] = found.get(reference, "") + REFERENCE

@@ -54,12 +54,10 @@ def group_facts(row: RunRow) -> list[Fact]:
 
 
 def facts_text(facts: Iterable[Fact]) -> str:
-    """Return the facts as plain text, for the clipboard."""
     return "".join(f"{label:<11} {text}\n" for label, (text, _) in facts)
 
 
 def runs_text(entries: Sequence[RunEntry], now: datetime) -> str:
-    """Return runs as a plain table, for the clipboard."""
     return "\n".join(text_table(COLUMNS, [run_row(entry, now) for entry in entries])) + "\n"
 
 

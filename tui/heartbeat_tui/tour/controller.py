@@ -70,7 +70,6 @@ class TourController(Controller):
             await self.guide.show()
 
     def see(self, snapshot: Snapshot) -> None:
-        """Keep the newest report of the run of this step."""
         if self.tour is not None and self.tour.apply(snapshot.report):
             self.app.call_later(self.show_guide)
 

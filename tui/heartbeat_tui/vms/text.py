@@ -92,7 +92,6 @@ def head_line(view: InventoryView, rows: Sequence[VmRow], shown: int, now: datet
 
 
 def notices(view: InventoryView, rows: Sequence[VmRow]) -> list[Line]:
-    """Return what is wrong, or may be, below the head."""
     lines: list[Line] = []
     inventory = view.inventory
     if inventory is None:
@@ -142,7 +141,6 @@ def remedy_lines(remedy: Remedy) -> list[Line]:
 
 
 def empty_lines(view: InventoryView, query: str) -> list[Line]:
-    """Return why a list may be empty."""
     inventory = view.inventory
     count = len(view.nodes) + len(view.queued)
     if query and count:

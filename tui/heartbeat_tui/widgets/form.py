@@ -168,7 +168,6 @@ class Form(Vertical):
             self.check()
 
     def put(self, name: str, text: str) -> None:
-        """Write into a field."""
         box = self.query_one(f"#field-{name}")
         assert isinstance(box, Input | Select)
         box.value = text

@@ -310,7 +310,6 @@ class ChartPane(Pane):
 
     @property
     def low(self) -> bool:
-        """Return whether the screen has no room for chart and details together."""
         return self.app.size.height < LOW
 
     def action_zoom(self) -> None:
