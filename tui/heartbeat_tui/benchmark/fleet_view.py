@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 
-from heartbeat_core.columns import GAP, lay_out, wanted_widths
+from heartbeat_core.columns import GAP
 from heartbeat_core.fleet.columns import COLUMNS
 from heartbeat_core.fleet.heat import HeatHistory
 from heartbeat_core.fleet.slow_hosts import FleetFindings, HostFinding
@@ -47,7 +47,6 @@ class FleetTable(Table[HostFinding]):
     ]
     heat = HeatHistory()
     max_slow = 0.0
-    strip_width = 0
 
     def __init__(self) -> None:
         super().__init__(COLUMNS, ("", False), id="fleet-table")
@@ -57,15 +56,12 @@ class FleetTable(Table[HostFinding]):
         self.show(found.hosts, {}, self.order)
         self.refresh()  # the history of every row has grown; only those that are visible are drawn
 
-    def choose_columns(self) -> bool:
-        width = self.size.width - MARGIN
-        if width <= 0:
-            return False
-        self.widths = wanted_widths(self.columns, self.rows, self.widths)
-        shown = [column for column in self.columns if column.screen]
-        before, self.shown = self.shown, lay_out(shown, self.widths, width - max(LEAST_STRIP, width // 6) - GAP)
-        self.strip_width = min(MOST_STRIP, width - sum(cells + GAP for _, cells in self.shown))
-        return before != self.shown
+    def room(self, width: int) -> int:
+        return width - MARGIN - max(LEAST_STRIP, (width - MARGIN) // 6) - GAP
+
+    @property
+    def strip_width(self) -> int:
+        return min(MOST_STRIP, self.size.width - MARGIN - sum(cells + GAP for _, cells in self.shown))
 
     def draw_heading(self, width: int) -> Content:
         each = f", {self.heat.cell_s(self.strip_width):g} s a cell"

@@ -23,7 +23,7 @@ from heartbeat_core.telemetry.text import chip_line
 from heartbeat_core.units import format_ns
 from heartbeat_tui.runs.forms import ExportForm, LabelForm
 from heartbeat_tui.runs.library import RunListing, to_compare
-from heartbeat_tui.runs.rows import GROUP, NEWEST, SCREEN_COLUMNS, RunRow, quality_text, row_marks, rows_of
+from heartbeat_tui.runs.rows import COLUMNS, GROUP, NEWEST, RunRow, quality_text, row_marks, rows_of
 from heartbeat_tui.runs.text import count_text, empty_text, facts_text, group_facts, notices, run_facts, runs_text
 from heartbeat_tui.widgets.chart import Chart
 from heartbeat_tui.widgets.pane import PaneContext, TablePane, pane_key
@@ -356,7 +356,7 @@ class RunList(Table[RunRow]):
     ]
 
     def __init__(self) -> None:
-        super().__init__(SCREEN_COLUMNS, NEWEST, id="runs-list")
+        super().__init__(COLUMNS, NEWEST, id="runs-list")
 
     def over(self, row: RunRow) -> tuple[str, str, str] | None:
         """Return what is wrong with a recording that has no figures."""

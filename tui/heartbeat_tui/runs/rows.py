@@ -186,7 +186,6 @@ COLUMNS: tuple[Spec, ...] = (
          whole=True, wide=True, sort=lambda row: row.entry.bytes, descending=True),
 )
 # fmt: on
-SCREEN_COLUMNS = tuple(column for column in COLUMNS if column.screen)
 
 
 # -- rows

@@ -204,7 +204,7 @@ class Table(LinesList, Generic[R]):
 
     def __init__(self, columns: Sequence[ColumnSpec[R]], order: Order, *, id: str) -> None:  # noqa: A002  # Textual's name
         super().__init__(id=id)
-        self.columns = columns
+        self.columns = [column for column in columns if column.screen]
         self.order = order
         self.rows: tuple[R, ...] = ()
         self.marks: Mapping[str, str] = {}
@@ -240,13 +240,17 @@ class Table(LinesList, Generic[R]):
             if before.get(key) != marks.get(key):
                 self.refresh_row(index)
 
+    def room(self, width: int) -> int:
+        """Return how many of the cells the columns may take."""
+        return width - MARGIN
+
     def choose_columns(self) -> bool:
         """Choose the columns and their widths; return whether they have changed. No column shrinks before the next resize."""
         width = self.size.width
         if not width:
             return False
         self.widths = wanted_widths(self.columns, self.rows, self.widths)
-        before, self.shown = self.shown, lay_out(self.columns, self.widths, width - MARGIN)
+        before, self.shown = self.shown, lay_out(self.columns, self.widths, self.room(width))
         return before != self.shown
 
     def on_resize(self) -> None:  # Textual calls the one of LinesList as well
