@@ -161,11 +161,7 @@ class ReadinessPane(ListPane):
         """Close what is open: the details, then the filter."""
         if not self.at_list and self.seeker is None:
             self.remove_class("-details")
-        else:
-            await self.stop_seeking()
-        self.refocus()
-        self.draw()
-        self.refresh_bindings()
+        await self.stop_seeking()
 
     async def action_fix(self) -> None:
         if self.result is not None:

@@ -59,10 +59,7 @@ class ComparisonPane(ChartPane):
         self.refresh_bindings()
 
     def offered(self) -> dict[str, bool]:
-        return {
-            "swap": len(self.compared.comparisons) == 1,
-            **self.chart_offers(charted=True, detailed=self.low),
-        }
+        return {"swap": len(self.compared.comparisons) == 1, **self.chart_offers(charted=True, detailed=self.low)}
 
     async def action_swap(self) -> None:
         await self.replace_body(self.compared.swapped())

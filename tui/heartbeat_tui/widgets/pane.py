@@ -208,6 +208,9 @@ class ListPane(Pane):
         if self.seeker is not None:
             seeker, self.seeker = self.seeker, None
             await seeker.remove()
+        self.refocus()
+        self.draw()
+        self.refresh_bindings()
 
     def refocus(self) -> None:
         self.list.focus()
@@ -218,9 +221,10 @@ class ListPane(Pane):
         self.refresh_bindings()
 
     async def on_input_submitted(self) -> None:
-        if not self.sought:
+        if self.sought:
+            self.refocus()
+        else:
             await self.stop_seeking()
-        self.refocus()
 
     def on_descendant_focus(self) -> None:
         self.refresh_bindings()
@@ -249,9 +253,6 @@ class TablePane(ListPane, Generic[R]):
         """Show all rows again; where all are shown, take the marks away."""
         if self.seeking:
             await self.stop_seeking()
-            self.refocus()
-            self.draw()
-            self.refresh_bindings()
         else:
             self.unmark()
 
