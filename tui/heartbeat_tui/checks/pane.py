@@ -83,7 +83,6 @@ class ReadinessPane(ListPane):
     def show(self, checklist: Checklist | None, problem: HeartbeatError | None = None) -> None:
         self.checklist, self.problem = checklist, problem
         self.draw()
-        self.refresh_bindings()
 
     def draw(self) -> None:
         self.show_emulator(self.checklist.endpoint if self.checklist else None)
@@ -100,6 +99,7 @@ class ReadinessPane(ListPane):
         if self.checklist is not None and self.checklist.checks:
             self.list.show(rows_of(self.checklist, self.folds, self.sought, self.list.size.height))
             self.draw_details()
+        self.refresh_bindings()
 
     def draw_details(self) -> None:
         if self.checklist is not None:
@@ -225,7 +225,6 @@ class ReadinessPane(ListPane):
     def on_lines_list_folded(self, event: ChecklistView.Folded) -> None:
         self.folds[event.key] = "open" if event.open_ else "shut"
         self.draw()
-        self.refresh_bindings()
 
 
 class CheckDetails(Vertical):

@@ -101,7 +101,6 @@ class VmsPane(TablePane[VmRow]):
         self.draw()
         if self.form is not None:
             self.form.show_prices(view.rates, view.unpriced)
-        self.refresh_bindings()
 
     def draw(self) -> None:
         self.show_emulator(self.view.endpoint)
@@ -126,6 +125,7 @@ class VmsPane(TablePane[VmRow]):
         self.set_class(not rows, "-empty")
         if not rows:
             self.query_one("#vms-empty", Lines).set_lines([styled_line(line) for line in empty_lines(self.view, self.sought)])
+        self.refresh_bindings()
 
     def tick(self) -> None:
         """Let ages grow while the pane is shown."""
@@ -247,7 +247,6 @@ class VmsPane(TablePane[VmRow]):
     def unmark(self) -> None:
         self.marks = frozenset()
         self.draw()
-        self.refresh_bindings()
 
     # -- the form
 
@@ -262,7 +261,6 @@ class VmsPane(TablePane[VmRow]):
             self.marks ^= {self.row.key}
             self.draw()
             self.list.action_move(1)
-            self.refresh_bindings()
 
     def action_one_zone(self) -> None:
         if self.row is not None:

@@ -176,7 +176,7 @@ class Pane(Screen[None]):
 
 
 class ListPane(Pane):
-    """A list with a filter: ``draw`` shows the rows that match ``sought``, typed in a line at the bottom of ``PANEL``."""
+    """A list with a filter: ``draw`` shows the rows that match ``sought``, typed at the bottom of ``PANEL``, and which keys act."""
 
     PANEL: ClassVar[str]
     MAY_BE_SOUGHT: ClassVar[str]  # in words, while nothing is typed
@@ -210,7 +210,6 @@ class ListPane(Pane):
             await seeker.remove()
         self.refocus()
         self.draw()
-        self.refresh_bindings()
 
     def refocus(self) -> None:
         self.list.focus()
@@ -218,7 +217,6 @@ class ListPane(Pane):
     def on_input_changed(self, event: Input.Changed) -> None:
         self.sought = event.value
         self.draw()
-        self.refresh_bindings()
 
     async def on_input_submitted(self) -> None:
         if self.sought:
