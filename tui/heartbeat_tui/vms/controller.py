@@ -67,7 +67,6 @@ class VmsController(Controller):
     def look_now(self) -> None:
         if self.next_look is not None:
             self.next_look.stop()
-            self.next_look = None
         self.start_thread(self.look, "looks")
 
     def show_zone(self, zone: str) -> None:
@@ -93,9 +92,8 @@ class VmsController(Controller):
         self.next_look = self.app.set_timer(wait_s, self.look_if_shown)
 
     def look_if_shown(self) -> None:
-        self.next_look = None
         if self.view.awake:
-            self.start_thread(self.look, "looks")
+            self.look_now()
 
     async def describe(self, key: str) -> None:
         self.describing = Describe(key, self.monitor.view(), self.monitor.now)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import threading
 from collections import deque
@@ -49,7 +48,6 @@ class Jobs:
     def __init__(self, now: Callable[[], datetime], on_change: Callable[[Job], object], policy: PollPolicy | None = None) -> None:
         self.now, self.on_change, self.policy = now, on_change, policy
         self.lock = threading.Lock()
-        self.numbers = itertools.count(1)
         self.jobs: dict[int, Job] = {}
         self.work: dict[int, Work] = {}
         self.cancellations: dict[int, Cancellation] = {}
@@ -77,7 +75,7 @@ class Jobs:
 
     def add(self, job: Job, work: Work) -> Job:
         with self.lock:
-            job = replace(job, id=next(self.numbers))
+            job = replace(job, id=len(self.jobs) + 1)
             self.jobs[job.id], self.work[job.id], self.cancellations[job.id] = job, work, Cancellation()
         self.on_change(job)
         return job
@@ -122,11 +120,8 @@ class Jobs:
 
     def stop(self, number: int) -> None:
         """Stop one; a request that Google has accepted goes on, and the outcome says so."""
-        with self.lock:
-            cancellation = self.cancellations.get(number)
-        if cancellation is not None:
-            self.update(number, stopping=True)
-            cancellation.cancel()
+        self.update(number, stopping=True)
+        self.cancellations[number].cancel()
 
     def close(self) -> None:
         for job in self.under_way():
