@@ -66,10 +66,6 @@ class CheckMonitor:
             endpoint=runner.environment.endpoint,
         )
 
-    @property
-    def busy(self) -> bool:
-        return bool(self.rounds)
-
     # -- checking
 
     def ask(self, names: Names | None = None) -> None:
