@@ -51,6 +51,8 @@ def make_body(face: Face) -> Body:
 class RunPane(ChartPane):
     """Draws the snapshots it is shown; a subclass binds the keys, in the order of its footer."""
 
+    front: Front  # once it is filled
+
     def __init__(self, context: PaneContext, mode: str, config: BenchmarkConfig, *, classes: str = "") -> None:
         super().__init__(context, mode, classes=classes)
         self.config = config
@@ -60,26 +62,19 @@ class RunPane(ChartPane):
         self.asked_sweep = False  # what is waited for
         self.target = ""  # the TPU VM that runs go to, empty for this machine
         self.newcomer = False  # nothing is set and nothing was recorded yet
-        self.front: Front | None = None
         self.bodies: dict[Face, Body] = {}  # made so far
 
     async def fill(self) -> None:
-        # the first frame does without these imports
-        from heartbeat_tui.benchmark.header import Front
+        from heartbeat_tui.benchmark.header import Front  # which the first frame does without
 
-        front = Front(newcomer=self.newcomer)
-        with self.app.batch_update():
-            await self.query_one("#pane").mount(front)
-            await self.mount_foot()
-            self.front = front
-            self.draw()
-        self.refresh_bindings()  # the footer waits for these
+        self.front = Front(newcomer=self.newcomer)
+        await self.fill_with(self.front)
         if self.state != "idle":
             await self.fill_body()
 
     async def fill_body(self) -> None:
         """Mount what only a run fills, below what ``fill`` mounts: a run may begin before the pane was ever seen."""
-        if self.front is None:
+        if not self.filled:
             return
         face = self.face
         if face not in self.bodies:
@@ -144,7 +139,7 @@ class RunPane(ChartPane):
         if swept is not None and self.state != "ended":
             labels = (f"sweep: point {len(swept.points) + 1} of {swept.total}", *labels)
         self.show_labels(*labels)
-        if self.front is not None:
+        if self.filled:
             begins = f"connecting to {self.target} …" if self.target else "starting …"
             self.front.show(self.config, report, begins if self.waiting else "", self.target, self.fleet if self.face == "fleet" else None)
             self.draw_heart()
@@ -153,13 +148,13 @@ class RunPane(ChartPane):
             body.show(self.snapshot, log=self.log_scale, steady_only=self.steady_only)
 
     def draw_heart(self) -> None:
-        if self.front is not None:
+        if self.filled:
             rate = self.snapshot.report.iterations_per_s if self.snapshot else None
             self.front.heart.show(beating=self.state == "beating" and self.awake, iterations_per_s=rate)
 
     def turn_heart(self, now: float) -> None:
         """Let the heart go on; called once a frame, whether there is news or not."""
-        if self.front is not None:
+        if self.filled:
             self.front.heart.turn(now)
 
     def on_resize(self) -> None:

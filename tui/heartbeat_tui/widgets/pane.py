@@ -12,7 +12,7 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import Screen
 
-from heartbeat_tui.widgets.header_footer import Sought, Tabs, TopLine
+from heartbeat_tui.widgets.header_footer import Foot, Sought, Tabs, TopLine
 from heartbeat_tui.widgets.text import Lines, styled
 
 if TYPE_CHECKING:
@@ -79,24 +79,19 @@ class Pane(Screen[None]):
         if self.is_current and self.mode != "heartbeat":
             self.query_one(TopLine).show_progress(self.context.progress())
 
-    async def mount_foot(self) -> None:
-        """Mount the footer, which waits for its bindings."""
-        from heartbeat_tui.widgets.header_footer import Foot
-
-        await self.mount(Foot(self.SPARE))
-
     async def fill(self) -> None:
         """Mount what the skeleton lacks, once that has been seen."""
         raise NotImplementedError
 
     async def fill_with(self, *parts: Widget) -> None:
+        """Mount the parts of the pane, and the footer."""
         with self.app.batch_update():
             await self.query_one("#pane").mount(*parts)
-            await self.mount_foot()
+            await self.mount(Foot(self.SPARE))
             self.filled = True
             self.refocus()
             self.draw()
-        self.refresh_bindings()
+        self.refresh_bindings()  # the footer waits for these
 
     def draw(self) -> None:
         """Show the state in every widget that is mounted."""
