@@ -17,9 +17,9 @@ from textual.app import App, ComposeResult
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Phase, Samples
 from heartbeat_core.benchmark.series import ChartData, Series
-from heartbeat_core.charts.latency import GUTTER
+from heartbeat_core.charts.latency import GUTTER, latency_of
 from heartbeat_tui.theme import DARK
-from heartbeat_tui.widgets.chart import LatencyChart
+from heartbeat_tui.widgets.chart import Chart
 
 ROUNDS = 150
 BATCH = 3_300  # samples, as at 1e5 a second
@@ -35,7 +35,7 @@ class ChartApp(App[None]):
         self.theme = DARK.name
 
     def compose(self) -> ComposeResult:
-        yield LatencyChart()
+        yield Chart()
 
 
 def series_of(count: int) -> Series:
@@ -51,14 +51,14 @@ def series_of(count: int) -> Series:
     return series
 
 
-def frame_ms(chart: LatencyChart, series: Series) -> float:
+def frame_ms(chart: Chart, series: Series) -> float:
     """Draw one frame: the envelope, the picture, and every line as the compositor asks for it."""
 
     def data(columns: int, steady_only: bool) -> ChartData:
         return series.chart(columns, steady_only=steady_only)
 
     start = perf_counter()
-    chart.show(data, log=True, steady_only=False, expected=None, median_ns=MEDIAN_NS)
+    chart.draw(partial(latency_of, data, median_ns=MEDIAN_NS))
     for y in range(chart.size.height):
         chart.render_line(y)
     return 1e3 * (perf_counter() - start)
@@ -84,7 +84,7 @@ async def measure() -> list[Figure]:
     app = ChartApp()
     async with app.run_test(size=(COLUMNS, ROWS)):
         plotext.terminal.limit(False, False)
-        chart = app.query_one(LatencyChart)
+        chart = app.query_one(Chart)
         runs = {"few": partial(frame_ms, chart, few), "many": partial(frame_ms, chart, many), "bare": partial(bare_ms, many)}
         taken = interleave(ROUNDS, runs)
     note = f"{statistics.median(taken['many']):.1f} ms, slowest of {ROUNDS}: {max(taken['many']):.1f} ms"

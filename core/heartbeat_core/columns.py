@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -88,6 +88,16 @@ def fitted(text: str, width: int, *, right: bool = False) -> str:
     """Return a text cut or padded to ``width`` cells."""
     text = cut(text, width)
     return text.rjust(width) if right else text.ljust(width)
+
+
+def aligned(rows: Sequence[Sequence[str]], left: Container[int] = (0,)) -> list[str]:
+    """Return rows of texts as lines, in columns as wide as their widest text: those numbered ``left`` aligned left, others right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = (text.ljust(width) if at in left else text.rjust(width) for at, (text, width) in enumerate(zip(row, widths, strict=True)))
+        lines.append((" " * GAP).join(cells).rstrip())
+    return lines
 
 
 # -- which columns, and how wide

@@ -53,28 +53,33 @@ class Controller:
     def report(self, error: BaseException) -> None:
         report_error(self.app, error)
 
-    def run_in_terminal(self, command: Sequence[str], environ: Mapping[str, str]) -> int:
-        """Run a command in the terminal, without the screen, and return its exit code; after a failure its output stays until Enter.
+    def run_in_terminal(self, command: Sequence[str], environ: Mapping[str, str]) -> int | None:
+        """Run a command in the terminal, without the screen; return its exit code, None if it could not start, which is reported.
 
-        Raise HeartbeatError where it cannot start, SuspendNotSupported where there is no terminal.
+        After a failure its output stays until Enter.
         """
         import termios
 
+        from textual.app import SuspendNotSupported
+
         from heartbeat_core.checks.fix_runner import run_in_terminal
 
-        code = 0
+        code: int | None = None
         refused: HeartbeatError | None = None
-        with self.app.suspend():
-            try:
-                code = run_in_terminal(command, environ)
-            except HeartbeatError as error:  # raised here, it would prevent Textual from resuming
-                refused = error
-            if sys.__stdin__ is not None and sys.__stdin__.isatty():
-                termios.tcflush(sys.__stdin__, termios.TCIFLUSH)  # no pane gets what was typed for the command
-            if code:
-                wait_for_enter(f"\n{command[0]} ended with code {code}. Enter goes back to the screen: ")
+        try:
+            with self.app.suspend():
+                try:
+                    code = run_in_terminal(command, environ)
+                except HeartbeatError as error:  # raised here, it would prevent Textual from resuming
+                    refused = error
+                if sys.__stdin__ is not None and sys.__stdin__.isatty():
+                    termios.tcflush(sys.__stdin__, termios.TCIFLUSH)  # no pane gets what was typed for the command
+                if code:
+                    wait_for_enter(f"\n{command[0]} ended with code {code}. Enter goes back to the screen: ")
+        except SuspendNotSupported as error:
+            self.report(error)
         if refused is not None:
-            raise refused
+            self.report(refused)
         return code
 
     # -- leaving

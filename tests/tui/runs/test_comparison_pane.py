@@ -209,9 +209,9 @@ def said(folder: Folder) -> str:
     archive.read()
     entries = archive.entries or ()
     (comparison,) = archive.compare(to_compare(entries, None, entries)).comparisons
-    head = headline(comparison)
-    lines = ["".join(text for text, _ in line) for line in head.lines]
-    return "\n".join((f"{head.number} {lines[0]}", *lines[1:], why(comparison)))
+    number, beside = headline(comparison)
+    lines = ["".join(text for text, _ in line) for line in beside]
+    return "\n".join((f"{number} {lines[0]}", *lines[1:], why(comparison)))
 
 
 def test_no_difference_is_said_without_a_number(folder: Folder) -> None:

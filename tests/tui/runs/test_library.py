@@ -46,13 +46,12 @@ def test_who_asks_while_a_reading_fails_is_answered_all_the_same(tmp_path: Path)
     first.start()
     assert gate.begun.wait(LONG_S)
     second.start()
-    wait_until(lambda: archive.read_again, "the second reader to wait")
+    wait_until(lambda: archive.asked == 2, "the second reader to wait")
     gate.fail.set()
     for thread in (first, second):
         thread.join(LONG_S)
         assert not thread.is_alive()
     assert (gate.read, archive.entries, archive.problem) == (2, (), None)
-    assert not archive.reading
 
 
 def test_what_cannot_be_deleted_is_named_and_the_rest_goes(folder: Folder) -> None:

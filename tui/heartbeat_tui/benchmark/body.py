@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, VerticalScroll
@@ -11,20 +12,20 @@ from textual.content import Content
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.report import Report, explain_gap
 from heartbeat_core.benchmark.serving import AT_MOST, STEP_TITLES, serving_rows, step_cells, step_figures
-from heartbeat_core.charts.latency import TITLE, host_curves, overlay_chart
+from heartbeat_core.charts.latency import TITLE, host_curves, latency_chart, overlay_chart
+from heartbeat_core.columns import aligned
 from heartbeat_core.telemetry.text import chip_line, memory_of, share
 from heartbeat_core.units import format_bytes, format_ns, format_rate
 from heartbeat_tui.benchmark.session import MethodComparison, Snapshot
 from heartbeat_tui.benchmark.text import SHOWN_FINDINGS, badge_of, check_words, doing, findings
-from heartbeat_tui.widgets.chart import Chart, LatencyChart
+from heartbeat_tui.widgets.chart import Chart, Make
 from heartbeat_tui.widgets.histogram import Histogram, bar
-from heartbeat_tui.widgets.text import Lines, LiveLines, retitle, sentence, styled
+from heartbeat_tui.widgets.text import Lines, LiveLines, retitle, sentence, styled, styled_line
 
 BEFORE = "The handbook's method runs first, then the same work with every iteration synchronized."
 
 
 def box(report: Report | None, counted: str) -> list[Content]:
-    """Return in three lines what one timing method measured."""
     if report is None:
         return [styled("not measured yet", "quiet")]
     if report.iteration_ns is None:
@@ -39,7 +40,6 @@ def box(report: Report | None, counted: str) -> list[Content]:
 
 
 def waiting_words(report: Report) -> str:
-    """Return what a run does while it has no figure."""
     return f"{sentence(doing(report))[:-1]} …"
 
 
@@ -86,26 +86,22 @@ ORDER = ("trace", "compile", "dispatch", "wait", "compute")
 AFTERWARDS = {"proof": "result check", "calibrate": "peak", "profile": "profile"}  # stages after the last iteration, as shown
 
 
+def bar_line(name: str, figure: str, filled: float, width: int) -> Content:
+    return styled_line([(f"{name[:8]:<9}", "quiet"), (f"{figure:>9}  ", "plain"), (bar(filled, width - 21), "accent")])
+
+
 def draw(parts: Mapping[str, float], stages: Mapping[str, int | None], width: int) -> list[Content]:
     """Return a bar for each part of an iteration, in nanoseconds, then the setup time and what it consists of."""
     total = sum(parts.values())
-    lines: list[Content] = []
-    for name in sorted(parts, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER)):
-        value = parts[name]
-        drawn = bar(value / total if total else 0, width - 21)
-        lines.append(
-            Content.assemble(styled(f"{name:<9}", "quiet"), styled(f"{format_ns(value):>9}", "plain"), "  ", styled(drawn, "accent"))
-        )
-    setup = {name: ns for name, ns in stages.items() if ns is not None and name not in AFTERWARDS}
-    if setup:
+    ordered = sorted(parts, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+    lines = [bar_line(name, format_ns(parts[name]), parts[name] / total if total else 0, width) for name in ordered]
+    known = {name: ns for name, ns in stages.items() if ns is not None}
+    if setup := {name: ns for name, ns in known.items() if name not in AFTERWARDS}:
         details = " · ".join(f"{name} {format_ns(ns)}" for name, ns in setup.items())
-        lines.append(
-            Content.assemble(
-                styled("setup    ", "quiet"), styled(f"{format_ns(sum(setup.values())):>9}", "plain"), styled(f"  {details}", "quiet")
-            )
-        )
-    after = [f"{AFTERWARDS[name]} {format_ns(ns)}" for name, ns in stages.items() if ns is not None and name in AFTERWARDS]
-    return [*lines, styled(f"then     {' · '.join(after)}", "quiet")] if after else lines
+        lines.append(styled_line([("setup    ", "quiet"), (f"{format_ns(sum(setup.values())):>9}", "plain"), (f"  {details}", "quiet")]))
+    if after := [f"{AFTERWARDS[name]} {format_ns(ns)}" for name, ns in known.items() if name in AFTERWARDS]:
+        lines.append(styled(f"then     {' · '.join(after)}", "quiet"))
+    return lines
 
 
 def chip_bars(report: Report, width: int) -> list[Content]:
@@ -119,28 +115,22 @@ def chip_bars(report: Report, width: int) -> list[Content]:
     rows = [("duty", share(duty), duty / 100)] if duty is not None else []
     if used is not None and device.total_bytes:
         rows.append((memory_of(report.chips), format_bytes(used), used / device.total_bytes))
-    return [
-        Content.assemble(styled(f"{name[:8]:<9}", "quiet"), styled(f"{text:>9}", "plain"), "  ", styled(bar(full, width - 21), "accent"))
-        for name, text, full in rows
-    ]
+    return [bar_line(*row, width) for row in rows]
 
 
 class TimeParts(LiveLines):
     """The chip where one is read, the parts of an iteration where the backend tells them apart, and the setup time."""
 
     BORDER_TITLE = "time per iteration"
-    report: Report | None = None
+
+    def on_mount(self) -> None:
+        self.set_lines([styled("No iteration yet.", "quiet")])
 
     def show(self, report: Report) -> None:
-        self.report = report
         named = ("the chip",) * bool(report.chips and report.chips.busiest) + ("time per iteration" if report.split else "setup time",)
         retitle(self, " · ".join(named))
-        self.on_resize()
-
-    def on_resize(self) -> None:
-        width, report = self.size.width, self.report
-        lines = [*chip_bars(report, width), *draw(report.split, report.stages, width)] if report else []
-        self.set_lines(lines or [styled("No iteration yet.", "quiet")])
+        none = [styled("No iteration yet.", "quiet")]
+        self.show_sized(lambda width, _: [*chip_bars(report, width), *draw(report.split, report.stages, width)] or none)
 
 
 class Findings(LiveLines):
@@ -155,31 +145,42 @@ MARKED = (("median", 0.5), ("p95", 0.95))
 
 
 def step_lines(report: Report) -> list[Content]:
-    """Return a table of the steps of a layer, each timed by itself."""
     rows = [step_cells(step) for step in step_figures(report)]
     if not rows:
         alone = report.config.method == "synchronized"
         return [styled("No step was timed by itself yet." if alone else "Pipelined timing times the whole only.", "quiet")]
-    widths = [max(map(len, column)) for column in zip(STEP_TITLES, *rows, strict=True)]
-
-    def line(cells: Sequence[str]) -> str:
-        first, *others = (text.rjust(width) for text, width in zip(cells, widths, strict=True))
-        return "  ".join((first.strip().ljust(widths[0]), *others))
-
-    return [styled(line(STEP_TITLES), "quiet"), *(styled(line(row), "plain") for row in rows)]
+    titles, *lines = aligned([STEP_TITLES, *rows])
+    return [styled(titles, "quiet"), *(styled(line, "plain") for line in lines)]
 
 
 def serving_lines(report: Report) -> list[Content]:
     """Return what the time of a layer means for its model: name, figure, and what it says."""
     rows = list(serving_rows(report))
-    name, figure = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
+    names, figures = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
     return [
-        Content.assemble(styled(f"{row[0]:<{name}}  ", "quiet"), styled(f"{row[1]:>{figure}}  ", "strong"), styled(row[2], "quiet"))
-        for row in rows
+        styled_line([(f"{name:<{names}}  ", "quiet"), (f"{figure:>{figures}}  ", "strong"), (says, "quiet")]) for name, figure, says in rows
     ]
 
 
-class RunBody(Container):
+class Body(Container):
+    """What stands below the figures: ``show`` draws a snapshot, ``show_chart`` only what a key for the scale changes."""
+
+    def show(self, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
+        raise NotImplementedError
+
+    def show_chart(self, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
+        """Draw the chart alone, if its scale can be changed."""
+
+    def take_keys(self) -> None:
+        """Let the arrows move through its list, if it has one."""
+
+    @property
+    def key(self) -> str | None:
+        """Return the key of what is pointed at in its list."""
+        return None
+
+
+class RunBody(Body):
     """Chart and findings at the left, distribution and times at the right; or both timing methods where they are compared.
 
     Of a layer its steps and what they mean stand below them.
@@ -225,7 +226,7 @@ class RunBody(Container):
     .-low.-details #right { display: block; width: 100%; height: 1fr; }
     .-low.-details #charts TimeParts.panel { display: block; height: 5; }
     .-low.-details #left { display: block; height: 9; width: 100%; }
-    .-low.-details #left LatencyChart { display: none; }
+    .-low.-details #left Chart { display: none; }
     .-low.-details #charts #findings { display: block; }
     .-low.-details #charts { layout: vertical; }
     .-low RunBody.-layer #layer, .-low.-details RunBody.-layer #charts { display: none; }
@@ -236,7 +237,7 @@ class RunBody(Container):
     def compose(self) -> ComposeResult:
         with Container(id="charts"):
             with Container(id="left"):
-                yield LatencyChart(classes="panel")
+                yield Chart(classes="panel")
                 with VerticalScroll(classes="panel", id="findings", can_focus=False) as scroll:
                     scroll.border_title = "findings"
                     yield Findings()
@@ -270,36 +271,29 @@ class RunBody(Container):
             self.query_one(MethodsView).show(snapshot.clocks)
 
     def show_chart(self, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
-        """Draw the chart alone: all that a key for its scale changes."""
-        report, chart = snapshot.report, self.query_one(LatencyChart)
-        coming = report.wanted is not None and report.state != "ended"
-        expected = (report.wanted or 0) - warm_count(report.config) if coming else None
-        empty = waiting_words(report) if report.ending is None else "Nothing was measured."
-        if len(snapshot.hosts) > 1:
-            draw_hosts(chart, snapshot, log=log, steady_only=steady_only)
-            return
-        chart.show(
+        draw_chart(self.query_one(Chart), snapshot, log=log, steady_only=steady_only)
+
+
+def draw_chart(chart: Chart, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
+    """Draw the samples of a run, or of each host whose samples are here."""
+    report, statistics = snapshot.report, snapshot.report.statistics
+    wanted, warm = report.wanted if report.state != "ended" else None, warm_count(report.config)
+    make: Make
+    if len(snapshot.hosts) > 1:
+        expected = 1 if wanted is None else wanted - warm * steady_only
+        make = partial(overlay_chart, host_curves(snapshot.hosts), log=log, steady_only=steady_only, expected=expected)
+    else:
+        make = partial(
+            latency_chart,
             snapshot.chart,
             log=log,
             steady_only=steady_only,
-            expected=expected,
-            median_ns=report.statistics.median_ns if report.statistics else None,
-            p95_ns=report.statistics.p95_ns if report.statistics else None,
-            chips=chip_line(report),
-            empty=empty,
+            expected=None if wanted is None else wanted - warm,
+            median_ns=statistics.median_ns if statistics else None,
+            p95_ns=statistics.p95_ns if statistics else None,
         )
-
-
-def draw_hosts(chart: Chart, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
-    """Draw the hosts whose samples are here in one chart."""
-    report = snapshot.report
-    coming = report.wanted is not None and report.state != "ended"
-    expected = (report.wanted or 0) - (warm_count(report.config) if steady_only else 0)
-    curves, samples = host_curves(snapshot.hosts), expected if coming else 1
-    chart.draw(
-        lambda width, height: overlay_chart(curves, width, height, log=log, steady_only=steady_only, expected=samples),
-        title=TITLE, subtitle=chip_line(report), empty=waiting_words(report) if report.ending is None else "Nothing was measured.",
-    )  # fmt: skip
+    empty = waiting_words(report) if report.ending is None else "Nothing was measured."
+    chart.draw(make, title=TITLE, subtitle=chip_line(report), empty=empty)
 
 
 def warm_count(config: BenchmarkConfig) -> int:

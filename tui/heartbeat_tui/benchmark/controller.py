@@ -7,7 +7,7 @@ import gc
 from collections.abc import Callable
 from functools import partial
 from time import monotonic, thread_time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.launcher import MachineLimits
@@ -17,11 +17,11 @@ from heartbeat_tui.controller import BenchmarkOn, Controller, Unfinished
 if TYPE_CHECKING:
     from textual.app import App
     from textual.timer import Timer
-    from textual.widget import Widget
 
     from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.benchmark.parameters import Parameter
     from heartbeat_core.benchmark.run import Source
+    from heartbeat_tui.benchmark.pane import HeartbeatPane
     from heartbeat_tui.widgets.pane import PaneContext
 
 STOPPED = "It is stopped; what it has measured is kept."
@@ -32,27 +32,6 @@ FRAMES_SHARE, LONGEST_FRAME_S = 0.04, 1.0  # of a core that frames may take from
 SLOW_ITERATION_S, SLOW_FRAME_S = 0.1, 0.375
 
 
-class BenchmarkView(Protocol):
-    """The Heartbeat pane, as far as it is driven from outside; ``waiting`` is for a run that has not begun."""
-
-    config: BenchmarkConfig
-    replaying: bool
-    target: str
-    awake: bool
-    waiting: bool
-
-    def show(self, snapshot: Snapshot | None) -> None: ...
-    def turn_heart(self, now: float) -> None: ...
-    def wait_for_run(self, waiting: bool) -> None: ...
-    def show_target(self, label: str, backend: str) -> None: ...
-    def show_config(self, config: BenchmarkConfig) -> None: ...
-    def begin(self) -> None: ...
-    def reset_view(self) -> None: ...
-    def refresh_bindings(self) -> None: ...
-    async def close_form(self) -> None: ...
-    async def guide_with(self, guide: Widget | None) -> None: ...
-
-
 class BenchmarkController(Controller):
     """``begin`` starts a run, ``replay`` opens a recording; both may raise HeartbeatError and are called in a thread.
 
@@ -60,7 +39,7 @@ class BenchmarkController(Controller):
     ``on_started`` when a start has succeeded or failed.
     """
 
-    view: BenchmarkView
+    view: HeartbeatPane
     timer: Timer
     # Has runs go to a TPU VM from now on, or stay here where there is none; returns the label of the target and its backend.
     choose_target: Callable[[BenchmarkOn | None], tuple[str, str]] | None = None
@@ -158,11 +137,9 @@ class BenchmarkController(Controller):
         self.begin_run(partial(self.session.start, config) if self.replay is None else partial(self.session.adopt, self.replay))
 
     def compare(self, config: BenchmarkConfig) -> None:
-        """Run the handbook's method, then synchronized timing, on the same work."""
         self.begin_run(partial(self.session.compare, config))
 
     def sweep(self, config: BenchmarkConfig, parameters: tuple[Parameter, ...]) -> None:
-        """Run once for each value of a parameter, or of two."""
         self.begin_run(partial(self.session.sweep, config, parameters))
 
     def play(self, replay: Callable[[], Source]) -> None:
@@ -178,7 +155,6 @@ class BenchmarkController(Controller):
         self.view.begin()
 
     async def start_from(self, config: BenchmarkConfig) -> None:
-        """Go to the Heartbeat pane and start a run of this config there."""
         self.clear()
         await self.app.switch_mode("heartbeat")
         self.view.config = config
@@ -194,11 +170,9 @@ class BenchmarkController(Controller):
 
     @property
     def changing(self) -> bool:
-        """Return whether a run is being started or changed."""
         return any(worker.group == "run" and not worker.is_finished for worker in self.app.workers)
 
     def changed(self) -> None:
-        """Show what has come of a start or a change."""
         self.view.wait_for_run(False)
         self.timer.resume()
         self.look()
@@ -208,11 +182,13 @@ class BenchmarkController(Controller):
     # -- changing it
 
     def pause(self) -> None:
-        self.session.pause()
+        if self.session.run is not None:
+            self.session.run.pause()
         self.look_now()
 
     def resume(self) -> None:
-        self.session.resume()
+        if self.session.run is not None:
+            self.session.run.resume()
         self.look_now()
 
     def stop(self, *, at_once: bool = False) -> None:
@@ -231,7 +207,10 @@ class BenchmarkController(Controller):
 
     def open_host(self, id_: str | None, step: int = 0) -> None:
         """Show one of several hosts, or one ``step`` further than it; None: all of them together again."""
-        self.session.open_host(id_, step)
+        from heartbeat_core.fleet.multi_host import FleetRun
+
+        if isinstance(self.session.run, FleetRun):
+            self.session.run.open_host(id_, step)
         self.timer.resume()
         self.look_now()
 

@@ -8,15 +8,15 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Vertical
+from textual.containers import Vertical
 from textual.content import Content
 
-from heartbeat_core.columns import GAP, lay_out, wanted_widths
+from heartbeat_core.columns import GAP
 from heartbeat_core.fleet.columns import COLUMNS
 from heartbeat_core.fleet.heat import HeatHistory
 from heartbeat_core.fleet.slow_hosts import FleetFindings, HostFinding
 from heartbeat_core.units import format_share
-from heartbeat_tui.benchmark.body import draw_hosts
+from heartbeat_tui.benchmark.body import Body, draw_chart
 from heartbeat_tui.benchmark.session import Snapshot
 from heartbeat_tui.widgets.chart import Chart
 from heartbeat_tui.widgets.table import MARGIN, Table
@@ -47,7 +47,6 @@ class FleetTable(Table[HostFinding]):
     ]
     heat = HeatHistory()
     max_slow = 0.0
-    strip_width = 0
 
     def __init__(self) -> None:
         super().__init__(COLUMNS, ("", False), id="fleet-table")
@@ -57,15 +56,12 @@ class FleetTable(Table[HostFinding]):
         self.show(found.hosts, {}, self.order)
         self.refresh()  # the history of every row has grown; only those that are visible are drawn
 
-    def choose_columns(self) -> bool:
-        width = self.size.width - MARGIN
-        if width <= 0:
-            return False
-        self.widths = wanted_widths(self.columns, self.rows, self.widths)
-        shown = [column for column in self.columns if column.screen]
-        before, self.shown = self.shown, lay_out(shown, self.widths, width - max(LEAST_STRIP, width // 6) - GAP)
-        self.strip_width = min(MOST_STRIP, width - sum(cells + GAP for _, cells in self.shown))
-        return before != self.shown
+    def room(self, width: int) -> int:
+        return width - MARGIN - max(LEAST_STRIP, (width - MARGIN) // 6) - GAP
+
+    @property
+    def strip_width(self) -> int:
+        return min(MOST_STRIP, self.size.width - MARGIN - sum(cells + GAP for _, cells in self.shown))
 
     def draw_heading(self, width: int) -> Content:
         each = f", {self.heat.cell_s(self.strip_width):g} s a cell"
@@ -78,7 +74,7 @@ class FleetTable(Table[HostFinding]):
         return super().draw_row(index, width) + styled_line([(" " * GAP, "plain"), *runs])
 
 
-class FleetBody(Container):
+class FleetBody(Body):
     """The table, the chart of the hosts whose samples are here, and the result in a sentence."""
 
     SCOPED_CSS = False  # it depends on the classes of the screen
@@ -102,15 +98,12 @@ class FleetBody(Container):
 
     @property
     def key(self) -> str | None:
-        """Return the id of the host at the cursor."""
         return self.query_one(FleetTable).key
 
     def take_keys(self) -> None:
-        """Let the arrows move through the hosts."""
         self.query_one(FleetTable).focus()
 
     def show(self, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
-        """Draw a snapshot of several hosts."""
         assert snapshot.fleet is not None
         found = snapshot.fleet.findings
         self.set_class(len(snapshot.hosts) > 1, "-charted")
@@ -124,9 +117,8 @@ class FleetBody(Container):
         self.show_chart(snapshot, log=log, steady_only=steady_only)
 
     def show_chart(self, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
-        """Draw the chart alone: all that a key for its scale changes."""
         if len(snapshot.hosts) > 1:
-            draw_hosts(self.query_one("#fleet-chart", Chart), snapshot, log=log, steady_only=steady_only)
+            draw_chart(self.query_one("#fleet-chart", Chart), snapshot, log=log, steady_only=steady_only)
 
 
 def reasons(found: FleetFindings, *, going: bool) -> list[Content]:

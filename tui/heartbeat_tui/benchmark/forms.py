@@ -11,13 +11,12 @@ from textual.binding import BindingType
 from textual.content import Content
 
 from heartbeat_core.benchmark.backends import BACKENDS
-from heartbeat_core.benchmark.bandwidth import HOST_MEMORIES, Passes, Stream, Transfer
-from heartbeat_core.benchmark.config import METHODS, PRECISIONS, BenchmarkConfig
-from heartbeat_core.benchmark.dtypes import DTYPES
+from heartbeat_core.benchmark.bandwidth import Passes, Stream, Transfer
+from heartbeat_core.benchmark.config import METHODS, BenchmarkConfig
 from heartbeat_core.benchmark.host import gib
-from heartbeat_core.benchmark.layer import MODEL_PHASES, WEIGHTS, Layer
+from heartbeat_core.benchmark.layer import Layer
 from heartbeat_core.benchmark.models import find_model, named_models
-from heartbeat_core.benchmark.parameters import OF_WORKLOAD, SWEPT, Parameter, grid, parse_axes, varied
+from heartbeat_core.benchmark.parameters import OF_WORKLOAD, SWEPT, WORDS, Parameter, grid, parse_axes, varied
 from heartbeat_core.benchmark.workload import HANDBOOK, MatMul, Workload, check_dimension, field_names
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.launcher import MachineLimits
@@ -31,16 +30,7 @@ PRODUCT = "product"
 SHAPE = ("batch", "hidden", "intermediate")
 OF_LAYER = ("phase", "context", "weights")
 KINDS: dict[str, type[Workload]] = {PRODUCT: MatMul, Stream.kind: Stream, Transfer.kind: Transfer}  # all others are models
-CHOICES: dict[str, tuple[str, ...]] = {
-    "work": (*KINDS, *named_models()),
-    "host_memory": HOST_MEMORIES,
-    "phase": MODEL_PHASES,
-    "weights": WEIGHTS,
-    "backend": tuple(BACKENDS),
-    "method": METHODS,
-    "dtype": DTYPES,
-    "precision": PRECISIONS,
-}
+CHOICES: dict[str, tuple[str, ...]] = {**WORDS, "work": (*KINDS, *named_models()), "backend": tuple(BACKENDS), "method": METHODS}
 FIELDS = tuple(
     Field(name, name.replace("warmup", "warm-up").replace("_", " "), hint, CHOICES.get(name, ()))
     for name, hint in (
@@ -67,7 +57,6 @@ Errors = dict[str, HeartbeatError]
 
 
 def texts_of(config: BenchmarkConfig) -> dict[str, str]:
-    """Return the fields of a config as text."""
     work = config.workload
     length = str(config.iterations) if config.iterations is not None else f"{config.duration_s:g}s" if config.duration_s else ""
     return {

@@ -44,7 +44,6 @@ def cells(shown: Figures) -> tuple[tuple[Cell, Cell, Cell], ...]:
 
 
 def right(value: str, width: int) -> Cell:
-    """Return a figure right-aligned, quiet where there is none yet."""
     return value.rjust(width), "quiet" if value == NOTHING else "strong"
 
 
@@ -65,7 +64,6 @@ def block(shown: Figures, width: int) -> list[Content]:
 
 
 def line(shown: Figures, width: int) -> Content:
-    """Return the most important figures in one line."""
     rates = [(styled(*right(shown.computed, 14)), 14), (styled(*right(shown.moved, 12)), 12)]
     parts = [
         (styled(f"{shown.median:>8}", "quiet" if shown.median == NOTHING else "accent"), 8),
@@ -89,24 +87,18 @@ def line(shown: Figures, width: int) -> Content:
 class Head(Horizontal):
     """The median drawn large and the other figures in three lines; on a low screen all of them in one."""
 
-    shown = Figures()
-
     def compose(self) -> ComposeResult:
         yield Digits("", id="median")
         yield LiveLines(id="figures")
         yield LiveLines(id="figures-line")
 
     def show(self, shown: Figures) -> None:
-        self.shown = shown
-        number = "" if self.shown.median == NOTHING else split_unit(self.shown.median)[0]
+        number = "" if shown.median == NOTHING else split_unit(shown.median)[0]
         median = self.query_one(Digits)
         if median.value != number:
             median.update(number)
-        self.on_resize()
-
-    def on_resize(self) -> None:
-        self.query_one("#figures", LiveLines).set_lines(block(self.shown, self.size.width))
-        self.query_one("#figures-line", LiveLines).set_lines([line(self.shown, self.size.width)])
+        self.query_one("#figures", LiveLines).show_sized(lambda width, _: block(shown, width))
+        self.query_one("#figures-line", LiveLines).show_sized(lambda width, _: [line(shown, width)])
 
 
 SHORTEST, LONGEST = 8, 24  # cells of the bar
@@ -115,29 +107,22 @@ SHORTEST, LONGEST = 8, 24  # cells of the bar
 class ConfigLine(LiveLines):
     """The config of the run, and its progress."""
 
-    config: BenchmarkConfig | None = None
-    report: Report | None = None
-    waiting = ""
-
     def show(self, config: BenchmarkConfig, report: Report | None, waiting: str = "") -> None:
         """Show the config; ``waiting`` says what a run waits for that has not begun yet."""
-        self.config, self.report, self.waiting = config, report, waiting
-        self.on_resize()
 
-    def on_resize(self) -> None:
-        if self.config is not None:
-            self.set_lines([self.drawn(self.config, self.size.width)])
+        def drawn(width: int, _: int) -> list[Content]:
+            if report is None and not waiting:
+                return [styled(" " + config_line(config, {}, width - 2), "quiet")]
+            share, words = (None, waiting) if waiting or report is None else how_far(report)
+            environment = report.environment if report is not None else {}
+            left = " " + config_line(config, environment, width - len(words) - 4 - (SHORTEST + 2 if share is not None else 0))
+            length = min(LONGEST, width - len(left) - len(words) - 5) if share is not None else 0
+            done, rest = progress(share or 0.0, length)
+            space = " " * (width - len(left) - length - len(words) - 3)
+            bar = Content.assemble(space, styled(done, "accent"), styled(rest, "quiet"))
+            return [Content.assemble(styled(left, "quiet"), bar, "  ", styled(words, "plain"))]
 
-    def drawn(self, config: BenchmarkConfig, width: int) -> Content:
-        if self.report is None and not self.waiting:
-            return styled(" " + config_line(config, {}, width - 2), "quiet")
-        share, words = (None, self.waiting) if self.waiting or self.report is None else how_far(self.report)
-        environment = self.report.environment if self.report is not None else {}
-        left = " " + config_line(config, environment, width - len(words) - 4 - (SHORTEST + 2 if share is not None else 0))
-        length = min(LONGEST, width - len(left) - len(words) - 5) if share is not None else 0
-        done, rest = progress(share or 0.0, length)
-        space = " " * (width - len(left) - length - len(words) - 3)
-        return Content.assemble(styled(left, "quiet"), space, styled(done, "accent"), styled(rest, "quiet"), "  ", styled(words, "plain"))
+        self.show_sized(drawn)
 
 
 FASTEST = 2.0  # beats a second: one half of a beat for each of the 4 frames
@@ -259,10 +244,11 @@ class Front(Container):
     def __init__(self, *, newcomer: bool = False) -> None:
         super().__init__()
         self.newcomer = newcomer
+        self.heart = Heart()
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="head"):
-            yield Heart()
+            yield self.heart
             yield Head()
         yield ConfigLine()
         yield Idle(newcomer=self.newcomer)
@@ -275,10 +261,3 @@ class Front(Container):
         self.query_one(ConfigLine).show(report.config if report else config, report, waiting)
         if report is None:
             self.query_one(Idle).show(config, vm)
-
-    def turn_heart(self, now: float) -> None:
-        for heart in self.query(Heart):  # none while the screen is built or taken down
-            heart.turn(now)
-
-    def beat(self, *, beating: bool, iterations_per_s: float | None) -> None:
-        self.query_one(Heart).show(beating=beating, iterations_per_s=iterations_per_s)

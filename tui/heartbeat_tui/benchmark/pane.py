@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual.binding import BindingType
 
@@ -19,78 +19,70 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.benchmark.parameters import Parameter
     from heartbeat_core.benchmark.run import Source
-    from heartbeat_tui.benchmark.body import RunBody
+    from heartbeat_tui.benchmark.body import Body
     from heartbeat_tui.benchmark.controller import BenchmarkController
-    from heartbeat_tui.benchmark.fleet_view import FleetBody
+    from heartbeat_tui.benchmark.forms import ConfigForm, SweepForm
     from heartbeat_tui.benchmark.header import Front
     from heartbeat_tui.benchmark.session import FleetSnapshot, Snapshot
-    from heartbeat_tui.benchmark.sweep_view import SweepBody
-    from heartbeat_tui.widgets.form import Form
     from heartbeat_tui.widgets.table import LinesList
 
 PATIENCE_S = 1.0  # before a run that is to stop may be ended without its result check: a key pressed twice must not
 
 key = partial(pane_key, "heartbeat")
 COPY = key("y", "copy", "Copy", "copy the figures as text", show=False)
+Face = Literal["run", "sweep", "fleet"]  # what is shown: a run, the points of a sweep, or several hosts together
+
+
+def make_body(face: Face) -> Body:
+    """Return what a face is drawn on; the import waits until it is shown."""
+    if face == "sweep":
+        from heartbeat_tui.benchmark.sweep_view import SweepBody
+
+        return SweepBody()
+    if face == "fleet":
+        from heartbeat_tui.benchmark.fleet_view import FleetBody
+
+        return FleetBody()
+    from heartbeat_tui.benchmark.body import RunBody
+
+    return RunBody()
 
 
 class RunPane(ChartPane):
     """Draws the snapshots it is shown; a subclass binds the keys, in the order of its footer."""
 
+    front: Front  # once it is filled
+
     def __init__(self, context: PaneContext, mode: str, config: BenchmarkConfig, *, classes: str = "") -> None:
         super().__init__(context, mode, classes=classes)
         self.config = config
         self.snapshot: Snapshot | None = None
+        self.awake = True
         self.waiting = False  # asked for a run that has not begun yet
         self.asked_sweep = False  # what is waited for
         self.target = ""  # the TPU VM that runs go to, empty for this machine
         self.newcomer = False  # nothing is set and nothing was recorded yet
-        self.front: Front | None = None
-        self.body: RunBody | None = None
-        self.sweep_body: SweepBody | None = None
-        self.fleet_body: FleetBody | None = None
+        self.bodies: dict[Face, Body] = {}  # made so far
 
     async def fill(self) -> None:
-        """Mount what the skeleton lacks, once that has been seen; the first frame does without these imports."""
-        from heartbeat_tui.benchmark.header import Front
+        from heartbeat_tui.benchmark.header import Front  # which the first frame does without
 
-        front = Front(newcomer=self.newcomer)
-        with self.app.batch_update():
-            await self.query_one("#pane").mount(front)
-            await self.mount_foot()
-            self.front = front
-            self.draw()
-        self.refresh_bindings()  # the footer waits for these
+        self.front = Front(newcomer=self.newcomer)
+        await self.fill_with(self.front)
         if self.state != "idle":
             await self.fill_body()
 
     async def fill_body(self) -> None:
         """Mount what only a run fills, below what ``fill`` mounts: a run may begin before the pane was ever seen."""
-        if self.front is None:
+        if not self.filled:
             return
-        if self.sweep_shown:
-            from heartbeat_tui.benchmark.sweep_view import SweepBody
-
-            if self.sweep_body is None:
-                self.sweep_body = SweepBody()
-                await self.query_one("#pane").mount(self.sweep_body)
-                self.draw()
-            return
-        if self.fleet_shown:
-            from heartbeat_tui.benchmark.fleet_view import FleetBody
-
-            if self.fleet_body is None:
-                self.fleet_body = FleetBody()
-                await self.query_one("#pane").mount(self.fleet_body)
-                self.draw()
-            self.fleet_body.take_keys()
-            return
-        from heartbeat_tui.benchmark.body import RunBody
-
-        if self.body is None:
-            self.body = body = RunBody()
-            await self.query_one("#pane").mount(body)
+        face = self.face
+        if face not in self.bodies:
+            self.bodies[face] = make_body(face)
+            await self.query_one("#pane").mount(self.bodies[face])
             self.draw()
+        if face == "fleet":
+            self.bodies[face].take_keys()
 
     # -- what is shown
 
@@ -104,10 +96,9 @@ class RunPane(ChartPane):
         return self.snapshot.fleet.state if self.snapshot.fleet else self.snapshot.report.state
 
     def show(self, snapshot: Snapshot | None) -> None:
-        """Draw a snapshot, or that there is no run."""
-        before = self.state, self.clocks_shown, self.sweep_shown, self.fleet_shown
+        before = self.state, self.clocks_shown, self.face
         self.snapshot = snapshot
-        if (self.state, self.clocks_shown, self.sweep_shown, self.fleet_shown) != before:
+        if (self.state, self.clocks_shown, self.face) != before:
             self.refresh_state()
         else:
             self.draw()
@@ -117,61 +108,54 @@ class RunPane(ChartPane):
         return self.snapshot.fleet if self.snapshot is not None and not self.waiting else None
 
     @property
-    def fleet_shown(self) -> bool:
-        """Return whether all hosts are looked at together, none is opened."""
-        return self.fleet is not None and not self.fleet.opened
+    def face(self) -> Face:
+        if self.asked_sweep if self.waiting else self.snapshot is not None and self.snapshot.swept is not None:
+            return "sweep"
+        return "fleet" if self.fleet is not None and not self.fleet.opened else "run"
+
+    @property
+    def body(self) -> Body | None:
+        return self.bodies.get(self.face)
 
     @property
     def clocks_shown(self) -> bool:
         return self.snapshot is not None and self.snapshot.clocks is not None
 
-    @property
-    def sweep_shown(self) -> bool:
-        return self.asked_sweep if self.waiting else self.snapshot is not None and self.snapshot.swept is not None
-
     def refresh_state(self) -> None:
         """Lay out what belongs to the state of the run, then draw."""
         self.set_class(self.state == "idle", "-idle")
         self.set_class(self.clocks_shown, "-clocks")
-        self.set_class(self.fleet_shown, "-fleet")
-        self.set_class(self.sweep_shown, "-sweep")
+        self.set_class(self.face == "fleet", "-fleet")
+        self.set_class(self.face == "sweep", "-sweep")
         self.refresh_bindings()
         if self.state != "idle":
             self.call_later(self.fill_body)
         self.draw()
 
     def draw(self) -> None:
-        """Show the state in every widget that is mounted."""
         report = self.snapshot.report if self.snapshot else None
         labels = report.labels if report else (f"on {self.target}",) if self.target else ()
         swept = self.snapshot.swept if self.snapshot else None
         if swept is not None and self.state != "ended":
             labels = (f"sweep: point {len(swept.points) + 1} of {swept.total}", *labels)
         self.show_labels(*labels)
-        if self.front is not None:
+        if self.filled:
             begins = f"connecting to {self.target} …" if self.target else "starting …"
-            self.front.show(self.config, report, begins if self.waiting else "", self.target, self.fleet if self.fleet_shown else None)
+            self.front.show(self.config, report, begins if self.waiting else "", self.target, self.fleet if self.face == "fleet" else None)
             self.draw_heart()
-        if self.snapshot is None:
-            return
-        if self.snapshot.swept is not None:
-            if self.sweep_body is not None and self.sweep_body.is_mounted:
-                self.sweep_body.show(self.snapshot.swept)
-        elif self.fleet_shown:
-            if self.fleet_body is not None and self.fleet_body.is_mounted:
-                self.fleet_body.show(self.snapshot, log=self.log_scale, steady_only=self.steady_only)
-        elif self.body is not None and self.body.is_mounted:
-            self.body.show(self.snapshot, log=self.log_scale, steady_only=self.steady_only)
+        body = self.body
+        if self.snapshot is not None and (swept is not None) == (self.face == "sweep") and body is not None and body.is_mounted:
+            body.show(self.snapshot, log=self.log_scale, steady_only=self.steady_only)
 
     def draw_heart(self) -> None:
-        if self.front is not None:
+        if self.filled:
             rate = self.snapshot.report.iterations_per_s if self.snapshot else None
-            self.front.beat(beating=self.state == "beating" and self.awake, iterations_per_s=rate)
+            self.front.heart.show(beating=self.state == "beating" and self.awake, iterations_per_s=rate)
 
     def turn_heart(self, now: float) -> None:
         """Let the heart go on; called once a frame, whether there is news or not."""
-        if self.front is not None:
-            self.front.turn_heart(now)
+        if self.filled:
+            self.front.heart.turn(now)
 
     def on_resize(self) -> None:
         self.refresh_bindings()  # details are offered where there is no room for chart and details together
@@ -188,21 +172,22 @@ class RunPane(ChartPane):
     # -- its keys
 
     def offered(self) -> dict[str, bool]:
-        charted = self.snapshot is not None and not self.sweep_shown and (not self.fleet_shown or bool(self.snapshot.hosts))
-        detailed = (charted or self.sweep_shown) and self.low and not self.clocks_shown and not self.fleet_shown
+        face = self.face
+        charted = self.snapshot is not None and (face == "run" or (face == "fleet" and bool(self.snapshot.hosts)))
+        detailed = (charted or face == "sweep") and self.low and not self.clocks_shown and face != "fleet"
         return {**self.chart_offers(charted=charted, detailed=detailed), "copy": self.snapshot is not None}
 
     def draw_anew(self) -> None:
         """Draw the chart now; the footer, whose labels lay out the whole screen anew, follows."""
-        body = self.fleet_body if self.fleet_shown else self.body
+        body = self.body
         if body is not None and body.is_mounted and self.snapshot is not None:
             body.show_chart(self.snapshot, log=self.log_scale, steady_only=self.steady_only)
         self.call_after_refresh(self.refresh_bindings)
 
     def action_details(self) -> None:
         super().action_details()
-        if self.sweep_shown and self.sweep_body is not None:
-            self.sweep_body.take_keys()  # it has more points than there are rows
+        if self.body is not None:
+            self.body.take_keys()  # a sweep has more points than there are rows
 
     def action_copy(self) -> None:
         if self.snapshot is not None:
@@ -295,9 +280,9 @@ class HeartbeatPane(RunPane):
             "edit": free,
             "compare": free and not self.config.workload.parts,
             "sweep": free,
-            "calibrate": free and self.peak_measured_here and not self.clocks_shown and not self.sweep_shown,
+            "calibrate": free and self.peak_measured_here and not self.clocks_shown and self.face != "sweep",
             "next_host": self.fleet is not None,
-            "all_hosts": self.fleet is not None and not self.fleet_shown,
+            "all_hosts": self.fleet is not None and self.face != "fleet",
             "here": bool(self.target) and state in ("idle", "ended"),
             "tour": state in ("idle", "ended") and not self.replaying and self.guide is None,
             "versus": state == "ended" and not self.replaying and self.mode_offered("runs"),
@@ -330,9 +315,6 @@ class HeartbeatPane(RunPane):
     def begin(self) -> None:
         self.ask(self.begin, lambda: self.controller.start(self.config))
 
-    def compare(self) -> None:
-        self.ask(self.compare, lambda: self.controller.compare(self.config))
-
     def sweep_over(self, parameters: tuple[Parameter, ...]) -> None:
         start = partial(self.sweep_over, parameters)
         self.ask(start, lambda: self.controller.sweep(self.config, parameters), sweep=True)
@@ -343,10 +325,7 @@ class HeartbeatPane(RunPane):
         self.wait_for_run(True)
         start()
 
-    def action_begin(self) -> None:
-        self.begin()
-
-    action_begin_too = action_begin
+    action_begin = action_begin_too = begin
 
     def action_again(self) -> None:
         self.again()
@@ -355,45 +334,40 @@ class HeartbeatPane(RunPane):
         self.ask(self.begin, lambda: self.controller.start(replace(self.config, calibrate=True)))
 
     def action_compare(self) -> None:
-        self.compare()
+        self.ask(self.action_compare, lambda: self.controller.compare(self.config))
 
     async def action_sweep(self) -> None:
         from heartbeat_tui.benchmark.forms import SweepForm
 
-        await self.open_form(SweepForm(self.config, await asyncio.to_thread(self.controller.limits), self.swept_before))
+        form = SweepForm(self.config, await asyncio.to_thread(self.controller.limits), self.swept_before)
+        await self.open_form(form, self.take_sweep)
+
+    def take_sweep(self, form: SweepForm) -> None:
+        self.swept_before = form.texts
+        self.sweep_over(form.axes)
 
     async def action_edit(self) -> None:
         # Input and Select cost 40 ms to import; the first frame does without
         from heartbeat_tui.benchmark.forms import ConfigForm
 
-        await self.open_form(ConfigForm(self.config, await asyncio.to_thread(self.controller.limits)))
+        await self.open_form(ConfigForm(self.config, await asyncio.to_thread(self.controller.limits)), self.take_config)
 
-    async def on_form_accepted(self, event: Form.Accepted) -> None:
-        from heartbeat_tui.benchmark.forms import ConfigForm, SweepForm
-
-        event.stop()
-        await self.close_form()
-        form = event.form
-        if isinstance(form, SweepForm):
-            self.swept_before = form.texts
-            self.sweep_over(form.axes)
-        elif isinstance(form, ConfigForm) and form.config is not None:
+    def take_config(self, form: ConfigForm) -> None:
+        if form.config is not None:
             self.fallback, self.config = (self.config, self.controller.session.run), form.config
             self.begin()
 
     # -- what the other keys do
 
     def action_next_host(self) -> None:
-        """Open the host after the one that is open, else the one at the cursor."""
-        if self.fleet_shown and self.fleet_body is not None:
-            self.controller.open_host(self.fleet_body.key)
-        elif self.fleet is not None:
+        if self.fleet is not None and self.fleet.opened:
             self.controller.open_host(self.fleet.opened, 1)
+        elif self.body is not None:
+            self.controller.open_host(self.body.key)
 
     def on_lines_list_chosen(self, event: LinesList.Chosen) -> None:
         event.stop()
-        if self.fleet_body is not None:
-            self.controller.open_host(self.fleet_body.key)
+        self.action_next_host()
 
     def action_all_hosts(self) -> None:
         self.controller.open_host(None)
@@ -431,7 +405,6 @@ class HeartbeatPane(RunPane):
     # -- the tour
 
     async def guide_with(self, guide: Widget | None) -> None:
-        """Put the guide of the tour above everything else, or take it away."""
         if self.guide is not None:
             await self.guide.remove()
         self.guide = guide

@@ -89,9 +89,7 @@ class BenchmarkSession:
 
     def start(self, config: BenchmarkConfig) -> None:
         """Start a run; raise HeartbeatError where it cannot start."""
-        with self.changing:
-            self.experiment = self.trial = None
-            self.change(lambda: self.begin(config))
+        self.adopt(lambda: self.begin(config))
 
     def compare(self, config: BenchmarkConfig) -> None:
         """Start the handbook's method on this work; the synchronized one follows."""
@@ -198,24 +196,20 @@ class BenchmarkSession:
         )
 
     def clocks(self, report: Report) -> MethodComparison | None:
-        """Return what both timing methods measured so far, where they are compared."""
         if self.experiment is None or self.experiment.kind != "methods":
             return None
         handbook = getattr(self.experiment, "handbook", None)
         return MethodComparison(handbook=report) if report.config.method == "handbook" else MethodComparison(handbook, report)
 
     def swept(self) -> Swept | None:
-        """Return the sweep as far as it is, where there is one."""
         swept: Callable[[], Swept] | None = getattr(self.experiment, "swept", None)  # without an import that only a sweep needs
         return swept() if swept else None
 
     @property
     def resting(self) -> bool:
-        """Return whether it is too early for another snapshot."""
         return self.clock() < self.not_before
 
     def rest(self, seconds: float) -> None:
-        """Take no snapshot for so long."""
         self.not_before = self.clock() + seconds
 
     def over(self) -> bool:
@@ -225,21 +219,6 @@ class BenchmarkSession:
             return False
         self.last_ended = run
         return True
-
-    def open_host(self, id_: str | None, step: int = 0) -> None:
-        """Show one of several hosts, or one ``step`` further than it; None: all of them together again."""
-        from heartbeat_core.fleet.multi_host import FleetRun
-
-        if isinstance(self.run, FleetRun):
-            self.run.open_host(id_, step)
-
-    def pause(self) -> None:
-        if self.run is not None:
-            self.run.pause()
-
-    def resume(self) -> None:
-        if self.run is not None:
-            self.run.resume()
 
     def stop(self, *, at_once: bool = False) -> None:
         """Ask the run to end, or give up the one that is to begin; what was to follow is given up.
@@ -253,7 +232,6 @@ class BenchmarkSession:
             (self.run.kill if at_once else self.run.stop)()
 
     def clear(self) -> None:
-        """Forget a run that has ended."""
         if not self.active:
             self.run = self.experiment = self.trial = self.seen = None
 

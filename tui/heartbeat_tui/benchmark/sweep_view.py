@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
@@ -13,6 +14,8 @@ from heartbeat_core.charts.sweep import latency_sweep_chart, roofline_chart
 from heartbeat_core.experiments.knee import Knee, knee_notes, knee_serving, knee_summary
 from heartbeat_core.experiments.sweep import SweepCurve, SweepPoint, Swept
 from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share, significant
+from heartbeat_tui.benchmark.body import Body
+from heartbeat_tui.benchmark.session import Snapshot
 from heartbeat_tui.benchmark.text import interval_text
 from heartbeat_tui.widgets.chart import Chart
 from heartbeat_tui.widgets.text import Lines, sentence, styled
@@ -21,7 +24,7 @@ TITLES = ("latency", "95 % CI", "computed", "moved", "of peak")
 BEFORE = "Points appear as they are measured; each is a run of its own, and is recorded."
 
 
-class SweepBody(Container):
+class SweepBody(Body):
     """Shows a sweep, growing or loaded from its recordings; draws anew only where a point has come."""
 
     SCOPED_CSS = False  # it depends on the classes of the screen
@@ -46,7 +49,6 @@ class SweepBody(Container):
     """
 
     swept: Swept | None = None
-    knees: tuple[Knee | None, ...] = ()
 
     def compose(self) -> ComposeResult:
         with Container(id="sweep-charts"):
@@ -61,37 +63,28 @@ class SweepBody(Container):
                 yield Lines(id="sweep-words")
         yield Lines(id="sweep-worst")
 
-    def show(self, swept: Swept) -> None:
-        """Draw a sweep as far as it is."""
-        before, self.swept = self.swept, swept
+    def show(self, snapshot: Snapshot, *, log: bool, steady_only: bool) -> None:
+        del log, steady_only  # its charts have scales of their own
+        assert snapshot.swept is not None
+        before, self.swept = self.swept, (swept := snapshot.swept)
         if before is not None and before.points == swept.points and before.group == swept.group:
             return
         curves = swept.curves()
-        self.knees = tuple(curve.knee() for curve in curves)
-        self.show_charts(swept, curves)
-        points = self.query_one("#sweep-points", Lines)
-        points.set_lines(table(swept))
+        knees = [curve.knee() for curve in curves]
+        empty = "Fills as points are measured."
+        self.query_one("#roofline-chart", Chart).draw(partial(roofline_chart, curves, knees), title="roofline", empty=empty)
+        self.query_one("#sweep-chart", Chart).draw(partial(latency_sweep_chart, swept, curves, knees), title="latency", empty=empty)
+        self.query_one("#sweep-points", Lines).set_lines(table(swept))
         self.query_one("#sweep-table", VerticalScroll).scroll_end(animate=False)
-        words = meaning(swept, curves, self.knees)
+        words = meaning(swept, curves, knees)
         self.query_one("#sweep-words", Lines).set_lines(words)
         self.query_one("#sweep-worst", Lines).set_lines(words[:1])
 
     def take_keys(self) -> None:
-        """Let the arrows scroll the points; tab goes on to what they mean."""
         self.query_one("#sweep-table").focus()
-
-    def show_charts(self, swept: Swept, curves: Sequence[SweepCurve]) -> None:
-        knees, empty = self.knees, "Fills as points are measured."
-        self.query_one("#roofline-chart", Chart).draw(
-            lambda width, height: roofline_chart(curves, knees, width, height), title="roofline", empty=empty
-        )
-        self.query_one("#sweep-chart", Chart).draw(
-            lambda width, height: latency_sweep_chart(swept, curves, knees, width, height), title="latency", empty=empty
-        )
 
 
 def table(swept: Swept) -> list[Content]:
-    """Write one line a point, under a header."""
     names = [axis.name for axis in swept.axes]
     titles = ["tokens/s" if title == "computed" and any(point.limit for point in swept.points) else title for title in TITLES]
     rows = [([written(point.values[name]) for name in names], figures_of(point)) for point in swept.points]

@@ -48,7 +48,6 @@ STAGES = {
 
 
 def device_here(backend: str) -> str:
-    """Return the device of a backend on this machine, in words."""
     info = BACKENDS[backend]
     return "this machine's CPU" if info.host_only else info.label
 
@@ -140,7 +139,6 @@ class Figures:
 
 
 def figures(report: Report | None) -> Figures:
-    """Return the figures of a report as text."""
     if report is None:
         return Figures()
     statistics, rate = report.statistics, report.iterations_per_s
@@ -206,7 +204,6 @@ def badge_of(report: Report) -> tuple[str, str]:
 
 
 def check_words(report: Report) -> str:
-    """Return how the result check ended, in two words."""
     proof = report.proof
     return "" if proof is None else "result verified" if proof.passed else "result wrong"
 
@@ -276,7 +273,6 @@ def doing(report: Report) -> str:
 
 
 def cold_sentence(report: Report) -> str:
-    """Compare the first iteration with the steady ones."""
     if report.cold_ns is None or report.statistics is None or not report.statistics.median_ns or report.config.method == "handbook":
         return ""
     factor = report.cold_ns / report.statistics.median_ns

@@ -4,32 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
-
-from textual.app import App, SuspendNotSupported
+from typing import TYPE_CHECKING
 
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.controller import Controller
 
 if TYPE_CHECKING:
+    from textual.app import App
+
     from heartbeat_core.checks.fix_plan import FixStep
     from heartbeat_core.checks.result import Result
     from heartbeat_core.cloud.target import TargetOffers
     from heartbeat_tui.checks.fix_dialog import FixDialog
-    from heartbeat_tui.checks.monitor import Checklist, CheckMonitor, Names
+    from heartbeat_tui.checks.monitor import CheckMonitor, Names
+    from heartbeat_tui.checks.pane import ReadinessPane
+    from heartbeat_tui.checks.target_form import TargetForm
     from heartbeat_tui.widgets.pane import PaneContext
-
-
-class ChecksView(Protocol):
-    """The Readiness pane, as far as it is driven from outside."""
-
-    def show(self, checklist: Checklist | None, problem: HeartbeatError | None = None) -> None: ...
 
 
 class ChecksController(Controller):
     """The pane enters itself as ``view``; there is none where only the TPU VMs pane, which needs the same environment, was gone to."""
 
-    view: ChecksView | None = None
+    view: ReadinessPane | None = None
     fix_dialog: FixDialog | None = None
 
     def __init__(self, app: App[None], context: PaneContext, monitor: CheckMonitor) -> None:
@@ -50,12 +46,12 @@ class ChecksController(Controller):
         """Run these checks or groups again, all where there are no ``names``."""
         self.start_check(partial(self.monitor.ask, names))
 
-    def choose_target(self, choices: Mapping[str, str]) -> None:
-        """Run everything anew for another target."""
-        self.start_check(partial(self.monitor.aim, choices))
+    def aim(self, form: TargetForm) -> None:
+        """Run everything anew, if another target is chosen."""
+        if form.choices:
+            self.start_check(partial(self.monitor.aim, form.choices))
 
     def stop(self) -> None:
-        """Ask no further, and watch nothing."""
         self.monitor.cancel()
 
     def start_check(self, work: Callable[[], None]) -> None:
@@ -72,13 +68,11 @@ class ChecksController(Controller):
         self.start_thread(check, "checks")
 
     def find_offers(self, project: str, zone: str, show: Callable[[str, str, TargetOffers], None]) -> None:
-        """Let the form show what there is to choose from."""
         self.start_thread(lambda: self.app.call_later(show, project, zone, self.monitor.offers(project, zone)), "offers")
 
     # -- fixes
 
     async def show_fix(self, result: Result) -> None:
-        """Show the fixes of a check, one of which is run where that is confirmed."""
         from heartbeat_core.checks.fix_plan import FixStep
 
         await self.show_fixes(tuple(FixStep(result, remedy) for remedy in result.remedies))
@@ -100,11 +94,8 @@ class ChecksController(Controller):
         await self.app.push_screen(self.fix_dialog)
 
     def run_fix_in_terminal(self, command: tuple[str, ...], environ: Mapping[str, str], check_id: str) -> None:
-        """Run a fix that asks questions in the terminal, then look at what came of it."""
-        try:
-            code = self.run_in_terminal(command, environ)
-        except (HeartbeatError, SuspendNotSupported) as error:
-            self.report(error)
+        code = self.run_in_terminal(command, environ)
+        if code is None:
             return
         if self.fix_dialog is not None and self.fix_dialog.is_attached:
             self.fix_dialog.answer(None)

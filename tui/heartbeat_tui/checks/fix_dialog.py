@@ -15,7 +15,7 @@ from heartbeat_core.checks.fix_plan import FixStep, follows
 from heartbeat_core.checks.fix_runner import FixRun, fill_in, fix_mode
 from heartbeat_core.checks.result import Result
 from heartbeat_core.diagnosis.model import Remedy
-from heartbeat_tui.checks.text import STATUS_STYLES, STATUS_WORDS, costs, labelled
+from heartbeat_tui.checks.text import STATUS_STYLES, costs, labelled
 from heartbeat_tui.widgets.dialogs import CommandScreen
 from heartbeat_tui.widgets.text import Lines, styled, styled_line
 
@@ -97,9 +97,6 @@ class FixDialog(CommandScreen):
     async def on_mount(self) -> None:
         await self.show_fix()
 
-    def on_resize(self) -> None:
-        self.call_after_refresh(self.draw)
-
     # -- what is shown
 
     @property
@@ -112,7 +109,6 @@ class FixDialog(CommandScreen):
 
     @property
     def ready(self) -> Remedy:
-        """Return the fix with the fields filled in."""
         return fill_in(self.fix, self.values)
 
     @property
@@ -120,7 +116,6 @@ class FixDialog(CommandScreen):
         return fix_mode(self.fix, emulated=self.emulated).way
 
     async def show_fix(self) -> None:
-        """Show the chosen fix, with a field for each placeholder."""
         blanks = self.query_one("#fix-blanks", Vertical)
         await blanks.remove_children()
         fields = self.fix.missing if self.way != "copy" else ()
@@ -138,19 +133,18 @@ class FixDialog(CommandScreen):
     def draw(self) -> None:
         fix, many = self.ready, len(self.steps)
         counted = f"{self.number + 1} of {many}  " if many > 1 else ""
+        how, how_style = self.how(), "attention" if self.emulated else "quiet"
+
+        def effects(width: int, _: int) -> list[Content]:
+            changes = labelled("changes", fix.changes or "nothing", width, style="quiet")
+            price = labelled("costs", costs(fix).removeprefix("costs "), width, style="quiet" if fix.costs is False else "attention")
+            return [styled_line(line) for line in (*changes, *price)]
+
         show = self.query_one
-        show("#fix-text", Lines).set_lines(
-            [styled(self.result.question, "quiet"), styled(f"{counted}{fix.text}", "strong")],
-        )
+        show("#fix-text", Lines).set_lines([styled(self.result.question, "quiet"), styled(f"{counted}{fix.text}", "strong")])
         show("#fix-command", Lines).set_lines([styled(fix.shell or fix.page or "no command", "command")])
-        money = "quiet" if fix.costs is False else "attention"
-        effects, how = show("#fix-effects", Lines), show("#fix-how", Lines)
-        width = effects.size.width or 60
-        changes = labelled("changes", fix.changes or "nothing", width, style="quiet")
-        price = labelled("costs", costs(fix).removeprefix("costs "), width, style=money)
-        effects.set_lines([styled_line(line) for line in (*changes, *price)])
-        runs = labelled("runs", self.how(), width, style="attention" if self.emulated else "quiet")
-        how.set_lines([styled_line(line) for line in runs])
+        show("#fix-effects", Lines).show_sized(effects)
+        show("#fix-how", Lines).show_sized(lambda width, _: [styled_line(line) for line in labelled("runs", how, width, style=how_style)])
         show("#fix-state", Lines).set_lines([self.status_line])
 
     def how(self) -> str:
@@ -191,7 +185,7 @@ class FixDialog(CommandScreen):
         result = checklist.report.get(self.result.id)
         if self.code != 0 or result is None:
             return
-        word, kind = STATUS_WORDS.get(result.status, result.status), STATUS_STYLES[result.status]
+        word, kind = result.status.replace("_", " "), STATUS_STYLES[result.status]
         if result.id in checklist.asking:
             self.say(f"✓ done. Checking {result.id} again …", "ok")
         elif result.status == "pass":
@@ -219,7 +213,6 @@ class FixDialog(CommandScreen):
             self.say("Copied.", "quiet")
 
     async def action_run(self) -> None:
-        """Run the command, unless a field is empty."""
         blank = [place.strip("<>").lower().replace("_", " ") for place in self.ready.missing]
         command = self.ready.command
         if blank or command is None:

@@ -66,10 +66,6 @@ class CheckMonitor:
             endpoint=runner.environment.endpoint,
         )
 
-    @property
-    def busy(self) -> bool:
-        return bool(self.rounds)
-
     # -- checking
 
     def ask(self, names: Names | None = None) -> None:
@@ -215,7 +211,6 @@ class CheckMonitor:
             runner.cancel()
 
     def close(self) -> None:
-        """Cancel everything for good."""
         with self.lock:
             self.closed = True
             queries = tuple(self.queries)
@@ -243,7 +238,6 @@ class IdentityCache:
 
 
 def same_credentials(one: CloudSession, other: CloudSession) -> bool:
-    """Return whether both sessions use the same credentials."""
     keys = [
         (each.principal.sort, each.principal.source, getattr(each.credentials, "refresh_token", None)) for each in (one.login, other.login)
     ]
@@ -295,7 +289,6 @@ class RunnerFactory:
             return self.emulator.url
 
     def close(self) -> None:
-        """Stop the emulator, where one runs."""
         with self.lock:
             self.closed = True
             if self.emulator is not None:
@@ -304,7 +297,6 @@ class RunnerFactory:
 
 
 def chosen_here(target: Target, choices: Mapping[str, str]) -> Target:
-    """Return the target with the choices made on the screen."""
     from heartbeat_core.cloud.gcloud_config import SourcedValue
 
     return replace(target, **{name: SourcedValue(value or None, CHOSEN_HERE) for name, value in choices.items()})

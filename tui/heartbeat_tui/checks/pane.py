@@ -15,14 +15,13 @@ from heartbeat_tui.checks.monitor import Checklist
 from heartbeat_tui.widgets.header_footer import KeyButton
 from heartbeat_tui.widgets.pane import ListPane, PaneContext, pane_key
 from heartbeat_tui.widgets.table import LinesList
-from heartbeat_tui.widgets.text import Lines, SizedLines, styled, styled_line
+from heartbeat_tui.widgets.text import Lines, styled, styled_line
 
 if TYPE_CHECKING:
     from heartbeat_core.checks.result import Result
     from heartbeat_core.errors import HeartbeatError
     from heartbeat_tui.checks.controller import ChecksController
     from heartbeat_tui.checks.text import CheckRow, Fold
-    from heartbeat_tui.widgets.form import Form
 
 
 key = partial(pane_key, "readiness")
@@ -62,48 +61,37 @@ class ReadinessPane(ListPane):
         key("slash", "seek", "Filter", "show only the checks with these words"),
     ]
 
+    list: ChecklistView
+
     def __init__(self, context: PaneContext, controller: ChecksController) -> None:
-        super().__init__(context, "readiness")
+        super().__init__(context, "readiness", ChecklistView())
         self.controller = controller
         controller.view = self
         self.checklist: Checklist | None = None
         self.problem: HeartbeatError | None = None  # why there is no checklist
         self.folds: dict[str, Fold] = {}
-        self.head: SizedLines | None = None
-        self.list: ChecklistView | None = None
-        self.details: CheckDetails | None = None
+        self.head, self.details = Lines(id="readiness-head"), CheckDetails()
 
     async def fill(self) -> None:
-        """Mount what the skeleton lacks, once that has been seen; then run the checks."""
-        head, checks, details = SizedLines(id="readiness-head"), ChecklistView(), CheckDetails()
-        panel = Vertical(checks, Lines(id="checks-problem"), classes="panel", id="checks-panel")
+        panel = Vertical(self.list, Lines(id="checks-problem"), classes="panel", id="checks-panel")
         panel.border_title = "checks"
-        with self.app.batch_update():
-            await self.query_one("#pane").mount(head, Horizontal(panel, details, id="halves"))
-            await self.mount_foot()
-            self.head, self.list, self.details = head, checks, details
-            checks.focus()
-            self.draw()
-        self.refresh_bindings()
+        await self.fill_with(self.head, Horizontal(panel, self.details, id="halves"))
         self.controller.run_checks()
 
     # -- what is shown
 
     def show(self, checklist: Checklist | None, problem: HeartbeatError | None = None) -> None:
-        """Show the checks, or why there is nothing yet to check."""
         self.checklist, self.problem = checklist, problem
         self.draw()
-        self.refresh_bindings()
 
     def draw(self) -> None:
-        """Show the state in every widget that is mounted."""
         self.show_emulator(self.checklist.endpoint if self.checklist else None)
-        if self.head is None or self.list is None:
+        if not self.filled:
             return
         from heartbeat_tui.checks.text import head_lines, problem_lines, rows_of
 
         checklist, failed = self.checklist, self.problem is not None
-        self.head.show(lambda width, _: [styled_line(line) for line in head_lines(checklist, width, failed=failed)])
+        self.head.show_sized(lambda width, _: [styled_line(line) for line in head_lines(checklist, width, failed=failed)])
         self.set_class(self.problem is not None, "-failed")
         if self.problem is not None:
             self.remove_class("-details")  # of a check that is no more
@@ -111,38 +99,32 @@ class ReadinessPane(ListPane):
         if self.checklist is not None and self.checklist.checks:
             self.list.show(rows_of(self.checklist, self.folds, self.sought, self.list.size.height))
             self.draw_details()
+        self.refresh_bindings()
 
     def draw_details(self) -> None:
-        if self.list is not None and self.details is not None and self.checklist is not None:
+        if self.checklist is not None:
             self.details.show(self.list.row, self.checklist)
 
     def on_screen_resume(self) -> None:
-        self.awake = True
-        if self.is_mounted:
-            self.draw()
-
-    def on_screen_suspend(self) -> None:
-        self.awake = False
+        self.draw()
 
     # -- what can be done now
 
     @property
     def row(self) -> CheckRow | None:
-        return self.list.row if self.list is not None else None
+        return self.list.row
 
     @property
     def result(self) -> Result | None:
-        row = self.row
-        return row.result if row else None
+        return self.row.result if self.row else None
 
     @property
     def narrow(self) -> bool:
-        """Return whether there is room for list or details alone."""
         return self.app.size.width < 110
 
     def offered(self) -> dict[str, bool]:
         if self.checklist is None:  # there is nothing yet to act on
-            return {**dict.fromkeys(self.OWN, False), "ask_all": self.list is not None}
+            return {**dict.fromkeys(self.OWN, False), "ask_all": self.filled}
         from heartbeat_core.checks.fix_plan import all_steps
         from heartbeat_tui.checks.text import command_of
 
@@ -171,7 +153,7 @@ class ReadinessPane(ListPane):
 
     @property
     def at_list(self) -> bool:
-        return self.list is None or self.focused is None or self.focused is self.list
+        return self.focused is None or self.focused is self.list
 
     # -- what the keys do
 
@@ -179,11 +161,7 @@ class ReadinessPane(ListPane):
         """Close what is open: the details, then the filter."""
         if not self.at_list and self.seeker is None:
             self.remove_class("-details")
-        else:
-            await self.stop_seeking()
-        self.refocus()
-        self.draw()
-        self.refresh_bindings()
+        await self.stop_seeking()
 
     async def action_fix(self) -> None:
         if self.result is not None:
@@ -224,7 +202,7 @@ class ReadinessPane(ListPane):
             await self.run_action("app.create_vm")
             return
         following = self.checklist.report.next if self.checklist else None
-        if self.list is not None and following is not None:
+        if following is not None:
             self.list.point_at_key(following.id)
 
     async def action_target(self) -> None:
@@ -232,7 +210,7 @@ class ReadinessPane(ListPane):
 
         target = self.checklist.report.target if self.checklist else None
         if target is not None:
-            await self.open_form(TargetForm(target, self.controller.find_offers))
+            await self.open_form(TargetForm(target, self.controller.find_offers), self.controller.aim)
 
     # -- news from the widgets
 
@@ -241,22 +219,12 @@ class ReadinessPane(ListPane):
 
     def on_lines_list_chosen(self) -> None:
         self.add_class("-details")
-        if self.details is not None:
-            self.details.query_one("#details-scroll").focus()
+        self.details.query_one("#details-scroll").focus()
         self.refresh_bindings()
 
     def on_lines_list_folded(self, event: ChecklistView.Folded) -> None:
         self.folds[event.key] = "open" if event.open_ else "shut"
         self.draw()
-        self.refresh_bindings()
-
-    async def on_form_accepted(self, event: Form.Accepted) -> None:
-        from heartbeat_tui.checks.target_form import TargetForm
-
-        event.stop()
-        await self.close_form()
-        if isinstance(event.form, TargetForm) and event.form.choices:
-            self.controller.choose_target(event.form.choices)
 
 
 class CheckDetails(Vertical):
@@ -272,7 +240,6 @@ class CheckDetails(Vertical):
 
     def __init__(self) -> None:
         super().__init__(classes="panel", id="details")
-        self.shown: tuple[CheckRow | None, Checklist] | None = None
         self.key = ""
 
     def compose(self) -> ComposeResult:
@@ -284,29 +251,18 @@ class CheckDetails(Vertical):
             yield KeyButton("y", "Copy command", "copy")
 
     def show(self, row: CheckRow | None, checklist: Checklist) -> None:
-        self.shown = row, checklist
+        from heartbeat_tui.checks.text import details
+
         question = row.check.question if row and row.check else row.text.capitalize() if row else ""
         self.query_one("#details-question", Lines).set_lines([styled(question, "strong")])
-        fixable = bool(row and row.result and row.result.remedies)
-        self.set_class(fixable, "-fixable")
-        self.draw()
+        self.query_one("#details-text", Lines).show_sized(
+            lambda width, _: [styled_line(line) for line in details(row, checklist, width - 1)]
+        )
+        self.set_class(bool(row and row.result and row.result.remedies), "-fixable")
         key = row.key if row else ""
         if key != self.key:
             self.key = key
             self.query_one("#details-scroll", VerticalScroll).scroll_home(animate=False)
-
-    def draw(self) -> None:
-        scroll = self.query_one("#details-scroll", VerticalScroll)
-        width = scroll.scrollable_content_region.width
-        if self.shown is not None and width:
-            from heartbeat_tui.checks.text import details
-
-            row, checklist = self.shown
-            lines: list[Content] = [styled_line(line) for line in details(row, checklist, width - 1)]
-            self.query_one("#details-text", Lines).set_lines(lines)
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self.draw)
 
 
 class ChecklistView(LinesList):
@@ -349,7 +305,6 @@ class ChecklistView(LinesList):
         super().point_at(index)
 
     def clicked(self, *, again: bool) -> None:
-        """Open or shut a section with one click."""
         if again or (self.row is not None and self.row.is_section):
             self.action_choose()
 

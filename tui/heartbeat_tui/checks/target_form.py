@@ -55,40 +55,23 @@ class TargetForm(TpuForm):
 
     def __init__(self, target: Target, find_offers: Callable[[str, str, Callable[[str, str, TargetOffers], None]], None]) -> None:
         texts = {field.name: getattr(target, field.name).value or next(iter(field.choices), "") for field in FIELDS}
-        super().__init__(texts, "target: the TPU VM to check for", id="target-form")
-        self.target, self.find_offers = target, find_offers
-
-    def on_mount(self) -> None:
-        self.want()
+        sources = {field.name: came_from(getattr(target, field.name).source) for field in FIELDS}
+        super().__init__(texts, sources, "target: the TPU VM to check for", id="target-form")
+        self.find_offers = find_offers
 
     def first(self) -> str:
         return "zone" if self.texts["project"] else "project"
 
-    def changed(self, name: str) -> None:
-        super().changed(name)
-        if name in ("project", "zone"):
-            self.want()
-
     def want(self) -> None:
-        """Request the options, where project and zone are well-formed."""
         project, zone = (text if MALFORMED[name][0].fullmatch(text := self.texts[name].strip()) else "" for name in ("project", "zone"))
         if (project, zone) != self.asked:
             self.asked = project, zone
             self.find_offers(project, zone, self.offer)
 
-    def notes(self) -> Mapping[str, Note]:
-        return {field.name: self.note(field) for field in self.FIELDS}
-
-    def note(self, field: Field) -> Note:
-        """Return what is wrong with a field, its options, or the source of an unchanged text."""
-        text, note, options = self.texts[field.name].strip(), self.problem(field.name), self.options(field.name)
-        if options and (note is None or note.wrong):  # half a name is no mistake yet
-            return Note(some(options), "unfinished" if note else "quiet")
-        unchanged = text and text == self.before[field.name]
-        return note or Note(came_from(getattr(self.target, field.name).source) if unchanged else field.hint)
+    def problems(self) -> Mapping[str, Note]:
+        return {name: note for name in self.texts if (note := self.problem(name))}
 
     def problem(self, name: str) -> Note | None:
-        """Return what is wrong or doubtful in a field, None for nothing."""
         text, listed = self.texts[name].strip(), self.listed(name)
         if not text:
             return None if name in OPTIONAL else Note("Required.", "failed")
@@ -117,5 +100,4 @@ class TargetForm(TpuForm):
 
     @property
     def choices(self) -> dict[str, str]:
-        """Return the fields that were changed."""
         return {name: text.strip() for name, text in self.texts.items() if text.strip() != self.before[name]}

@@ -9,6 +9,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Literal
 
 from heartbeat_core.checks.check import Check
+from heartbeat_core.checks.fix_plan import OPEN
 from heartbeat_core.checks.result import GLYPHS, SECTIONS, Result, Status, count, group_of
 from heartbeat_core.cloud.session import Evidence
 from heartbeat_core.cloud.target import Target
@@ -31,10 +32,8 @@ STATUS_STYLES: dict[Status, str] = {
     "blocked": "quiet",
     "not_applicable": "quiet",
 }
-STATUS_WORDS: dict[Status, str] = {"not_applicable": "not applicable"}
 SHORT_WORDS: dict[Status, str] = {"not_applicable": "n/a"}
 QUIET: tuple[Status, ...] = ("pass", "not_applicable", "blocked")  # nothing to do about these now
-OPEN: tuple[Status, ...] = ("fail", "unknown", "warn")
 WORST: tuple[Status, ...] = ("fail", "unknown", "blocked", "warn", "pass", "not_applicable")
 PENDING = "◌"
 LABEL = 10  # columns of the labels in the details
@@ -173,13 +172,11 @@ def justified(head: list[StyledText], tail: list[StyledText], width: int) -> Lin
 
 
 def problem_lines(problem: HeartbeatError) -> list[Line]:
-    """Return why nothing could be checked, and what to do."""
     lines: list[Line] = [((f"✗ {problem.title}", "failed"),), ((problem.cause, "plain"),), (), ((problem.remedy, "plain"),)]
     return [*lines, (), (("Then press R to check again.", "quiet"),)]
 
 
 def headline(checklist: Checklist | None, *, failed: bool = False) -> Line:
-    """Return the headline: ready, the number of steps left, or unknown."""
     if checklist is None and failed:
         return (("✗ nothing could be checked", "failed"),)
     if checklist is None:
@@ -249,7 +246,6 @@ def came_from(source: str) -> str:
 
 
 def details(row: CheckRow | None, checklist: Checklist, width: int) -> list[Line]:
-    """Return the details of a row, wrapped to ``width``."""
     if row is None:
         return [(("No check matches. escape shows all checks.", "quiet"),)]
     if row.is_section:
@@ -290,7 +286,7 @@ def titles_of(ids: Iterable[str]) -> str:
 
 
 def result_details(result: Result, check: Check, checklist: Checklist, width: int) -> list[Line]:
-    status, kind = STATUS_WORDS.get(result.status, result.status), STATUS_STYLES[result.status]
+    status, kind = result.status.replace("_", " "), STATUS_STYLES[result.status]
     lines = labelled(f"{GLYPHS[result.status]} {status}", summary_of(result), width, label_style=kind, style="strong")
     if result.blocked_by:
         lines += labelled("", f"Fix {titles_of(result.blocked_by)} first.", width)
@@ -349,7 +345,6 @@ def evidence_lines(evidence: Evidence, label: str, width: int) -> list[Line]:
 
 
 def clock_time(at: str) -> str:
-    """Return a moment as the local time of day."""
     try:
         return datetime.fromisoformat(at.replace("Z", "+00:00")).astimezone().strftime("%H:%M:%S")
     except ValueError:
@@ -361,7 +356,6 @@ def took(milliseconds: float) -> str:
 
 
 def labelled(label: str, text: str, width: int, *, style: str = "plain", label_style: str = "quiet") -> list[Line]:
-    """Return a label and the text beside it, wrapped."""
     column = max(LABEL, len(label) + 2)
     room = max(20, width - column)
     wrapped = [part for line in text.splitlines() for part in wrap(line, room, break_on_hyphens=False) or [""]] or [""]
@@ -382,7 +376,6 @@ def command_of(result: Result | None) -> str | None:
 
 
 def group_name(row: CheckRow) -> tuple[str, ...]:
-    """Return the groups of a row's section."""
     return tuple(dict.fromkeys(group_of(check.id) for check in row.checks)) or tuple(
         group for title, groups in SECTIONS if title == row.section for group in groups
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from heartbeat_core.benchmark.series import Series
+from heartbeat_core.columns import aligned
 from heartbeat_core.comparison.compare import Comparison, compare_all
 from heartbeat_core.comparison.cost import CostRates
 from heartbeat_core.comparison.groups import MeasuredRun, RunGroup, check_turn, group_table, left_out, measured, plan_key
@@ -70,8 +71,7 @@ def compare_loaded(results: Sequence[tuple[RunEntry, LoadResult]], rates: CostRa
 
     A run without figures is left out if it is one of a group. Raises HeartbeatError if nothing can be compared.
     """
-    runs: dict[object, list[MeasuredRun]] = {}
-    snapshots: dict[object, list[Snapshot]] = {}
+    found: dict[object, list[tuple[MeasuredRun, Snapshot]]] = {}
     errors: list[HeartbeatError] = []
     turns = Counter(entry.group for entry, _ in results if entry.group)
     for entry, result in results:
@@ -87,26 +87,22 @@ def compare_loaded(results: Sequence[tuple[RunEntry, LoadResult]], rates: CostRa
             errors.append(error)
             continue
         key = (entry.group, plan_key(entry, run.report.config)) if entry.group else entry.path
-        runs.setdefault(key, []).append(run)
-        snapshots.setdefault(key, []).append(result.snapshot)
-    if errors and not runs:
+        found.setdefault(key, []).append((run, result.snapshot))
+    if errors and not found:
         raise errors[0]
-    if len(runs) < 2:
-        rest = sum(map(len, runs.values()))
+    if len(found) < 2:
+        rest = sum(map(len, found.values()))
         why = "The chosen runs repeat one another." if rest > 1 else f"Only one run is {'left' if errors else 'chosen'}."
         why = " ".join((why, *(f"{left_out(error)}." for error in errors)))
         raise HeartbeatError("there is nothing to compare with", why, "Mark runs that differ: space marks one.")
-    groups = tuple(map(tuple, runs.values()))
-    shown = tuple(map(tuple, snapshots.values()))
-    return Compared(compare_all(groups, rates), groups, shown, rates, tuple(map(left_out, errors)))
+    runs = tuple(tuple(run for run, _ in group) for group in found.values())
+    snapshots = tuple(tuple(snapshot for _, snapshot in group) for group in found.values())
+    return Compared(compare_all(runs, rates), runs, snapshots, rates, tuple(map(left_out, errors)))
 
 
 def comparison_lines(comparisons: Sequence[Comparison], left_out: Sequence[str] = (), *, verdict: bool = True) -> Iterator[str]:
     """Return all groups column by column, then each comparison in words; for the commands and the clipboard."""
-    rows = group_table([comparisons[0].reference, *(comparison.candidate for comparison in comparisons)])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join((f"{row[0]:<{widths[0]}}", *(f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)))).rstrip()
+    yield from aligned(group_table([comparisons[0].reference, *(comparison.candidate for comparison in comparisons)]))
     warned: set[str] = set()
     for comparison in comparisons:
         yield ""
@@ -129,15 +125,11 @@ def trend_lines(trend: Trend) -> Iterator[tuple[str, str]]:
         figures = point.figures
         glyph = "" if not point.change else "?" if not point.certain else "✗" if point.change == "slower" else "✓"
         started = f"{point.started:%Y-%m-%d %H:%M}" if point.started else "unknown"
-        interval = format_interval(figures.low_ns, figures.high_ns)
-        change = f"{glyph} {point.sentence}".strip()
-        rows.append((started, figures.title, format_ns(figures.ns), interval, str(figures.processes), change))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    styles = {"": "plain", "?": "attention", "✗": "failed", "✓": "ok"}
-    for number, (started, title, median, interval, processes, said) in enumerate(rows):
-        figures_text = f"{median:>{widths[2]}}  {interval:>{widths[3]}}  {processes:>{widths[4]}}"
-        line = f"{started:<{widths[0]}}  {title:<{widths[1]}}  {figures_text}  {said}".rstrip()
-        yield line, styles.get(said[:1], "plain") if number else "quiet"
+        interval, processes = format_interval(figures.low_ns, figures.high_ns), str(figures.processes)
+        rows.append((started, figures.title, format_ns(figures.ns), interval, processes, f"{glyph} {point.sentence}".strip()))
+    styles = {"CHANGE": "quiet", "?": "attention", "✗": "failed", "✓": "ok"}
+    for line, row in zip(aligned(rows, left=(0, 1, 5)), rows, strict=True):
+        yield line, styles.get(row[5].partition(" ")[0], "plain")
     changes = sum(bool(point.change) for point in trend.points)
     yield "", "plain"
     share = f"{100 * trend.allowed:g} %"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from textwrap import wrap
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -24,13 +23,9 @@ from heartbeat_core.comparison.groups import RunGroup, group_table, price_notes
 from heartbeat_core.units import format_ns
 from heartbeat_tui.runs.compared import Compared, comparison_lines
 from heartbeat_tui.runs.forms import RateForm
-from heartbeat_tui.widgets.chart import Chart, LatencyChart
+from heartbeat_tui.widgets.chart import Chart
 from heartbeat_tui.widgets.pane import ChartPane, PaneContext, chart_keys, pane_key
 from heartbeat_tui.widgets.text import Lines, sentence, styled, styled_line
-
-if TYPE_CHECKING:
-    from heartbeat_tui.widgets.form import Form
-
 
 REHEARSAL = "rehearsal on the CPU: not a TPU"
 
@@ -52,96 +47,72 @@ class ComparisonPane(ChartPane):
         super().__init__(context, mode)
         self.compared = compared
         self.steady_only = True
-        self.body: ComparisonBody | None = None
+        self.body = ComparisonBody(compared)
 
     async def fill(self) -> None:
-        await self.mount_body()
-        await self.mount_foot()
+        await self.fill_with(self.body)
         self.show_labels(*([REHEARSAL] if any(group.rehearsal for group in self.compared.groups) else []))
-        self.refresh_bindings()
-
-    async def mount_body(self) -> None:
-        self.body = ComparisonBody(self.compared)
-        await self.query_one("#pane").mount(self.body)
-        self.draw()
 
     def draw(self) -> None:
-        if self.body is not None:
+        if self.filled:
             self.body.show(log=self.log_scale, steady_only=self.steady_only)
         self.refresh_bindings()
 
     def offered(self) -> dict[str, bool]:
-        return {
-            "swap": len(self.compared.comparisons) == 1,
-            **self.chart_offers(charted=True, detailed=self.low),
-        }
+        return {"swap": len(self.compared.comparisons) == 1, **self.chart_offers(charted=True, detailed=self.low)}
 
     async def action_swap(self) -> None:
         await self.replace_body(self.compared.swapped())
 
     async def action_rates(self) -> None:
         devices = dict.fromkeys(group.device for group in self.compared.groups)
-        await self.open_form(RateForm(tuple(devices), self.compared.rates.given), before=0)
-
-    async def on_form_accepted(self, event: Form.Accepted) -> None:
-        event.stop()
-        await self.close_form()
-        if isinstance(event.form, RateForm):
-            await self.replace_body(self.compared.at(event.form.rates))
+        form = RateForm(tuple(devices), self.compared.rates.given)
+        await self.open_form(form, lambda form: self.replace_body(self.compared.at(form.rates)), before=0)
 
     async def replace_body(self, compared: Compared) -> None:
         self.compared = compared
-        if self.body is not None:
-            with self.app.batch_update():
-                await self.body.remove()
-                await self.mount_body()
+        with self.app.batch_update():
+            await self.body.remove()
+            self.body = ComparisonBody(compared)
+            await self.query_one("#pane").mount(self.body)
+            self.draw()
 
     def action_details(self) -> None:
         super().action_details()
-        if self.body is not None:
-            self.body.take_keys()
+        self.body.take_keys()
 
     def action_copy(self) -> None:
         self.app.copy_to_clipboard("\n".join(comparison_lines(self.compared.comparisons, self.compared.left_out)) + "\n")
         self.notify("The comparison is on the clipboard.", markup=False)
 
 
+Line = tuple[StyledText, ...]
 KIND_STYLES = {"faster": "ok", "slower": "attention", "same": "strong", "cannot tell": "attention"}
 
 
-@dataclass(frozen=True)
-class Headline:
-    """The ratio: a number to draw large, empty if there is none, and the lines beside it."""
-
-    number: str
-    lines: tuple[tuple[StyledText, ...], ...]
-
-
 def group_name(group: RunGroup, number: int) -> StyledText:
-    """Return the title of a group with its marker."""
     return f"{curve_marker(number)} {group.title}", curve_style(number)
 
 
-def headline(comparison: Comparison, number: int = 1) -> Headline:
-    """Return by how much the candidate, group ``number``, is faster or slower than the reference."""
-    this, that = group_name(comparison.candidate, number), group_name(comparison.reference, 0)
+def headline(comparison: Comparison) -> tuple[str, list[Line]]:
+    """Return by how much the first candidate is faster or slower: a number to draw large, empty if there is none, and lines beside it."""
+    this, that = group_name(comparison.candidate, 1), group_name(comparison.reference, 0)
     style, other = KIND_STYLES[comparison.kind], other_work(comparison)
-    first = (((f"! The work differs: {other}.", "attention"),),) if other else ()
+    first: list[Line] = [((f"! The work differs: {other}.", "attention"),)] if other else []
     if comparison.kind == "cannot tell":
-        return Headline("", (*first, (("? ", style), *names(this, "and", that)), ((f"{comparison.sentence}.", style),)))
+        return "", [*first, (("? ", style), *names(this, "and", that)), ((f"{comparison.sentence}.", style),)]
     figure = ""
-    said: tuple[StyledText, ...] = ("= no difference that these runs can show: ", style), *names(this, "and", that)
+    said: Line = ("= no difference that these runs can show: ", style), *names(this, "and", that)
     if comparison.kind != "same":
         figure, _, rest = change(comparison.ratio.value).partition(" ")  # "7.9 % more", "3.21 × slower"
         said = (f"{rest if '×' in rest else f'{rest} time'}: ", style), *names(this, "than", that)
-    return Headline(figure, (*first, said, times(comparison, number), *(() if other else (sureness(comparison),))))
+    return figure, [*first, said, times(comparison), *([] if other else [sureness(comparison)])]
 
 
-def times(comparison: Comparison, number: int) -> tuple[StyledText, ...]:
-    """Return what both take, and where."""
+def times(comparison: Comparison) -> Line:
     this, that = comparison.candidate, comparison.reference
     return (
-        (f"{curve_marker(number)} {format_ns(this.ns)}", curve_style(number)),
+        (f"{curve_marker(1)} {format_ns(this.ns)}", curve_style(1)),
         (f" on {this.where}", "plain"),
         (" · ", "quiet"),
         (f"{curve_marker(0)} {format_ns(that.ns)}", curve_style(0)),
@@ -149,11 +120,11 @@ def times(comparison: Comparison, number: int) -> tuple[StyledText, ...]:
     )
 
 
-def names(this: StyledText, between_: str, that: StyledText) -> tuple[StyledText, ...]:
+def names(this: StyledText, between_: str, that: StyledText) -> Line:
     return this, (f" {between_} ", "quiet"), that
 
 
-def sureness(comparison: Comparison) -> tuple[StyledText, ...]:
+def sureness(comparison: Comparison) -> Line:
     """Return the confidence interval of the ratio, and the test."""
     ratio = comparison.ratio
     if ratio.low is None or ratio.high is None:
@@ -161,8 +132,7 @@ def sureness(comparison: Comparison) -> tuple[StyledText, ...]:
     return ((f"95 % CI {between(ratio.low, ratio.high)} · {ratio.test}, {p_words(ratio.p_value)}", "quiet"),)
 
 
-def summary_line(comparison: Comparison, number: int = 1) -> tuple[StyledText, ...]:
-    """Return the headline in one line."""
+def summary_line(comparison: Comparison, number: int = 1) -> Line:
     this, that = group_name(comparison.candidate, number), group_name(comparison.reference, 0)
     style = KIND_STYLES[comparison.kind]
     ratio = comparison.ratio
@@ -175,13 +145,8 @@ def summary_line(comparison: Comparison, number: int = 1) -> tuple[StyledText, .
     verb = "is" if "×" in figure else "takes"
     words = f" {figure} than " if "×" in figure else f" {figure} time than "
     other = other_work(comparison)
-    return ((f"! The work differs: {other}. ", "attention"),) * bool(other) + (
-        this,
-        (f" {verb}", "plain"),
-        (words, style),
-        that,
-        (range_, "quiet"),
-    )
+    first: Line = ((f"! The work differs: {other}. ", "attention"),) if other else ()
+    return (*first, this, (f" {verb}", "plain"), (words, style), that, (range_, "quiet"))
 
 
 def why(comparison: Comparison) -> str:
@@ -191,8 +156,9 @@ def why(comparison: Comparison) -> str:
     if other_work(comparison):  # said first
         return sentence("".join(text for text, _ in sureness(comparison)))
     differ = spelled(comparison.differences)
-    same = "the same work"
-    return sentence(f"{same}; what differs: {differ}" if differ else f"{same} on the same device, and nothing else is known to differ")
+    if differ:
+        return f"The same work; what differs: {differ}."
+    return "The same work on the same device, and nothing else is known to differ."
 
 
 def other_work(comparison: Comparison) -> str:
@@ -232,21 +198,12 @@ def table_lines(rows: Sequence[tuple[str, list[StyledText]]], width: int) -> lis
     ]
 
 
-class FiguresTable(Lines):
-    """The groups in figures, then all warnings."""
-
-    def __init__(self, compared: Compared) -> None:
-        super().__init__(id="figures-rows")
-        self.compared = compared
-
-    def on_resize(self) -> None:
-        width = self.size.width
-        if width:
-            rows = table_lines(figures(self.compared), width)
-            warnings = [part for warning in self.compared.warnings for part in wrap(f"! {warning}", width - 1)]
-            prices = [part for note in price_notes(self.compared.groups) for part in wrap(f"{note}.", width - 1)]
-            notes = [*(styled(warning, "attention") for warning in warnings), *(styled(note, "quiet") for note in prices)]
-            self.set_lines([*rows, *([Content("")] if notes else []), *notes])
+def side_by_side(compared: Compared, width: int) -> list[Content]:
+    rows = table_lines(figures(compared), width)
+    warnings = [part for warning in compared.warnings for part in wrap(f"! {warning}", width - 1)]
+    prices = [part for note in price_notes(compared.groups) for part in wrap(f"{note}.", width - 1)]
+    notes = [*(styled(warning, "attention") for warning in warnings), *(styled(note, "quiet") for note in prices)]
+    return [*rows, *([Content("")] if notes else []), *notes]
 
 
 class ComparisonBody(Container):
@@ -285,25 +242,24 @@ class ComparisonBody(Container):
         self.compared = compared
 
     def take_keys(self) -> None:
-        """Let the arrows scroll the figures."""
         self.query_one("#side-by-side").focus()
 
     def compose(self) -> ComposeResult:
         first = self.compared.comparisons[0]
-        head = headline(first)
+        number, lines = headline(first)
         classes = f"-{first.kind}" if " " not in first.kind else ""
-        with Horizontal(id="ratio", classes=classes if head.number else f"{classes} -wordless"):
-            yield Digits(head.number)
-            yield Lines().with_text(*map(styled_line, head.lines))
+        with Horizontal(id="ratio", classes=classes if number else f"{classes} -wordless"):
+            yield Digits(number)
+            yield Lines().with_text(*map(styled_line, lines))
         yield Lines(id="ratio-summary").with_text(styled_line(summary_line(first)))
         yield Lines(id="ratio-why").with_text(*self.reasons())
         yield Lines(id="ratio-warnings").with_text(*self.warnings())
-        yield LatencyChart(classes="panel", id="overlay")
+        yield Chart(classes="panel", id="overlay")
         with Horizontal(id="groups"):
             yield Chart(classes="panel", id="distribution")
             with VerticalScroll(id="side-by-side", classes="panel") as box:
                 box.border_title = "side by side"
-                yield FiguresTable(self.compared)
+                yield Lines(id="figures-rows")
 
     def reasons(self) -> list[Content]:
         """Return why, and the headlines of the other candidates."""
@@ -320,15 +276,13 @@ class ComparisonBody(Container):
         return [styled(f"! {warning}{more if not number else ''}", "attention") for number, warning in enumerate(found)]
 
     def show(self, *, log: bool, steady_only: bool) -> None:
-        """Draw both charts."""
         curves = [
             OverlayCurve(number, f"{group.title} {format_ns(group.ns)}", snapshot.chart)
             for number, (group, snapshots) in enumerate(zip(self.compared.groups, self.compared.snapshots, strict=True))
             for snapshot in snapshots
         ]
-        self.query_one(LatencyChart).draw(
-            lambda width, height: overlay_chart(curves, width, height, log=log, steady_only=steady_only), title=TITLE
-        )
+        self.query_one("#overlay", Chart).draw(partial(overlay_chart, curves, log=log, steady_only=steady_only), title=TITLE)
+        self.query_one("#figures-rows", Lines).show_sized(lambda width, _: side_by_side(self.compared, width))
         self.query_one("#distribution", Chart).draw(
             lambda _, height: distribution_chart(self.compared.runs, self.compared.groups, height), empty="Too small to draw."
         )

@@ -7,40 +7,34 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, TypeVar
 
 from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.experiments.experiment import kept_at
 from heartbeat_core.recordings.entry import RunEntry
-from heartbeat_core.recordings.labels import Relabel
 from heartbeat_core.units import format_bytes
 from heartbeat_tui.benchmark.text import config_sentence
 from heartbeat_tui.controller import Controller
 from heartbeat_tui.runs.comparison_pane import ComparisonPane
-from heartbeat_tui.runs.library import DevicePair, RunLibrary, RunListing, find_pair, latest_comparable
+from heartbeat_tui.runs.library import DevicePair, RunLibrary, find_pair, latest_comparable
 from heartbeat_tui.runs.opened_panes import RecordedRunPane, TrendPane
 from heartbeat_tui.widgets.dialogs import Confirm
 
 if TYPE_CHECKING:
     from textual.app import App
+    from textual.screen import Screen
 
     from heartbeat_tui.benchmark.controller import BenchmarkController
-    from heartbeat_tui.benchmark.session import Snapshot
+    from heartbeat_tui.runs.forms import ExportForm, LabelForm
+    from heartbeat_tui.runs.pane import RunsPane
     from heartbeat_tui.widgets.pane import PaneContext
 
 
+T = TypeVar("T")
 NAMED = 5  # of those to be deleted, one by one
 NO_RUN = HeartbeatError("this run was not recorded", "Recordings are off.", "Set recordings.save = true and run it again.")
-
-
-class RunsView(Protocol):
-    """The Runs pane, as far as it is driven from outside."""
-
-    reference: str | None
-
-    def show(self, runs: RunListing) -> None: ...
 
 
 class RunsController(Controller):
@@ -49,7 +43,7 @@ class RunsController(Controller):
     ``backend_problem`` says why a backend cannot run here, empty where it can.
     """
 
-    view: RunsView | None = None
+    view: RunsPane | None = None
     pair_wanted = False  # a run was started to complete a pair
 
     def __init__(
@@ -77,24 +71,20 @@ class RunsController(Controller):
         self.start_thread(self.library.read, "runs")
 
     def load_latest(self, entry: RunEntry) -> None:
-        """Read a run for its chart."""
         self.start_thread(partial(self.library.load_latest, entry), "runs")
 
-    def label(self, entries: tuple[RunEntry, ...], change: Relabel) -> None:
-        """Change what runs are called."""
-        self.start_thread(partial(self.library.label, entries, change), "runs")
+    def label(self, form: LabelForm) -> None:
+        self.start_thread(partial(self.library.label, form.entry, form.change), "runs")
 
-    def export(self, entries: tuple[RunEntry, ...], form: str, path: Path) -> None:
-        """Write runs to a file, and say where it is."""
-        self.start_task(self.write_export(entries, form, path.absolute()), "open")
+    def export(self, form: ExportForm) -> None:
+        self.start_task(self.write_export(form.entries, form.texts["form"], form.path.absolute()), "open")
 
-    async def write_export(self, entries: tuple[RunEntry, ...], form: str, path: Path) -> None:
-        size, left_out = await asyncio.to_thread(self.library.export, entries, form, path)
+    async def write_export(self, entries: tuple[RunEntry, ...], format_: str, path: Path) -> None:
+        size, left_out = await asyncio.to_thread(self.library.export, entries, format_, path)
         said = "\n".join((f"{path}, {size:,} bytes", *left_out))
         self.app.notify(said, title="Written", severity="warning" if left_out else "information", markup=False)
 
     def delete(self, entries: tuple[RunEntry, ...]) -> None:
-        """Delete recordings, once that is confirmed."""
         if entries:
             self.start_task(self.confirm_delete(entries), "delete", exclusive=True)
 
@@ -108,24 +98,22 @@ class RunsController(Controller):
     # -- a whole run
 
     def open(self, entry: RunEntry) -> None:
-        """Read a run and show all of it over the list."""
-        self.start_task(self.show_recorded(lambda: self.library.open(entry).snapshot), "open", exclusive=True)
+        self.push(lambda: self.library.open(entry).snapshot, RecordedRunPane)
 
     def open_sweep(self, entries: tuple[RunEntry, ...]) -> None:
-        """Show the charts of a sweep over the list."""
-        self.start_task(self.show_recorded(lambda: self.library.open_sweep(entries)), "open", exclusive=True)
+        self.push(partial(self.library.open_sweep, entries), RecordedRunPane)
 
     def open_trend(self, entry: RunEntry) -> None:
         """Show the runs like this one over time, over the list."""
-        self.start_task(self.show_trend(entry), "open", exclusive=True)
+        self.push(partial(self.library.trend, entry), TrendPane)
 
-    async def show_trend(self, entry: RunEntry) -> None:
-        trend = await asyncio.to_thread(self.library.trend, entry)
-        await self.app.push_screen(TrendPane(self.context, trend))
+    def push(self, read: Callable[[], T], pane: Callable[[PaneContext, T], Screen[None]]) -> None:
+        """Read in a thread, then show over the list what was read."""
 
-    async def show_recorded(self, read: Callable[[], Snapshot]) -> None:
-        snapshot = await asyncio.to_thread(read)
-        await self.app.push_screen(RecordedRunPane(self.context, snapshot))
+        async def show() -> None:
+            await self.app.push_screen(pane(self.context, await asyncio.to_thread(read)))
+
+        self.start_task(show(), "open", exclusive=True)
 
     def replay(self, entry: RunEntry) -> None:
         """Play a recording in the Heartbeat pane; a run on its way is ended for it only where that is confirmed."""
@@ -142,7 +130,6 @@ class RunsController(Controller):
     # -- comparing
 
     def compare(self, entries: tuple[RunEntry, ...]) -> None:
-        """Compare runs with the first of them."""
         self.start_task(self.show_comparison(entries), "open", exclusive=True)
 
     def compare_with_latest(self, path: Path, reference: str | None = None) -> None:
@@ -175,12 +162,10 @@ class RunsController(Controller):
         await self.show_comparison((older, newer))
 
     async def show_comparison(self, entries: tuple[RunEntry, ...]) -> None:
-        """Read the runs and show the comparison over the pane that is shown."""
         compared = await asyncio.to_thread(self.library.compare, entries)
         await self.app.push_screen(ComparisonPane(self.context, self.app.current_mode, compared))
 
     async def latest(self) -> tuple[RunEntry, ...]:
-        """List the runs as they are now."""
         await asyncio.to_thread(self.library.read)
         return self.library.entries or ()
 

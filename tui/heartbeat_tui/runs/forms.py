@@ -61,7 +61,6 @@ class ExportForm(Form):
         return "file"
 
     def changed(self, name: str) -> None:
-        """Change the suffix of the file with the format."""
         if name == "form" and self.path.suffix.removeprefix(".") in FORMATS:
             self.put("file", str(Path(self.texts["file"]).with_suffix(f".{self.texts['form']}")))
 
@@ -80,7 +79,6 @@ class ExportForm(Form):
 
 
 def label_of(texts: Mapping[str, str]) -> Label:
-    """Return the label in the fields."""
     tags = tuple(dict.fromkeys(texts["tags"].replace(",", " ").split()))
     return Label(0, texts["name"].strip(), texts["note"].strip(), tags)
 

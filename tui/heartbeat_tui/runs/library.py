@@ -53,12 +53,12 @@ class RunLibrary:
         self.open_index, self.peak_cache, self.open_replay, self.saving = open_index, peak_cache, open_replay, saving
         self.news: Callable[[], object] = lambda: None
         self.lock = threading.Lock()
-        self.idle = threading.Condition(self.lock)  # no list is being read
+        self.turn = threading.Lock()  # held while the list is read
         self.index: Index | None = None
         self.entries: tuple[RunEntry, ...] | None = None
         self.problem: HeartbeatError | None = None
-        self.read_count, self.to_read = 0, 0
-        self.reading = self.read_again = False
+        self.asked, self.answered = 0, 0  # how often the list was asked for, and up to which of these it was read
+        self.progress: tuple[int, int] | None = None  # recordings that were read, of those to be read
         self.wanted: RunEntry | None = None
         self.loading = False
         self.loaded_runs: OrderedDict[tuple[Path, int], LoadResult] = OrderedDict()
@@ -66,56 +66,38 @@ class RunLibrary:
     # -- the list
 
     def listing(self) -> RunListing:
-        """Return what is known now."""
         index = self.index
         return RunListing(
             entries=self.entries,
             folder=index.folder if index else None,
             saving=self.saving,
-            progress=(self.read_count, self.to_read) if self.reading and self.to_read else None,
+            progress=self.progress,
             problem=self.problem,
             notes=index.notes if index else (),
         )
 
     def read(self) -> None:
-        """Read what is new; if another thread does so already, it does it once more, and this call waits for the end."""
+        """Read what is new; of the calls that wait for their turn, one reads for all."""
         with self.lock:
-            self.read_again = True
-            if self.reading:
-                self.idle.wait_for(lambda: not self.reading)
+            self.asked += 1
+            asked = self.asked
+        with self.turn:
+            if self.answered >= asked:
                 return
-            self.reading = True
-        try:
-            while self.starts_again():
-                try:
-                    if self.index is None:
-                        self.index = self.open_index()
-                    self.entries = self.index.entries(self.progressed)
-                    self.problem = None
-                except HeartbeatError as error:
-                    self.problem = error
-                self.news()
-        except BaseException:
-            with self.lock:
-                self.end_reading()  # else the threads that wait would wait for ever
-            raise
+            self.answered = self.asked
+            try:
+                if self.index is None:
+                    self.index = self.open_index()
+                self.entries = self.index.entries(self.progressed)
+                self.problem = None
+            except HeartbeatError as error:
+                self.problem = error
+            finally:
+                self.progress = None
         self.news()
 
-    def starts_again(self) -> bool:
-        """Return whether the list was asked for meanwhile; if not, the reading is over."""
-        with self.lock:
-            again, self.read_again = self.read_again, False
-            if not again:
-                self.end_reading()
-            return again
-
-    def end_reading(self) -> None:
-        """Wake the threads that wait for the end of the reading; the lock is held."""
-        self.reading, self.to_read = False, 0
-        self.idle.notify_all()
-
     def progressed(self, count: int, total: int) -> None:
-        self.read_count, self.to_read = count, total
+        self.progress = (count, total) if total else None
         self.news()
 
     # -- single runs
@@ -147,7 +129,6 @@ class RunLibrary:
             return entry
 
     def load(self, entry: RunEntry) -> LoadResult:
-        """Read a run, if it was not read before."""
         key = entry.path, entry.bytes
         found = self.loaded_runs.get(key)
         if found is None:
@@ -203,12 +184,11 @@ class RunLibrary:
         write_export(path, content, force=False)
         return len(content), left_out
 
-    def label(self, entries: Sequence[RunEntry], change: Relabel) -> None:
-        """Change the labels of runs; raise HeartbeatError for the first that cannot be changed."""
+    def label(self, entry: RunEntry, change: Relabel) -> None:
+        """Change the label of a run; raise HeartbeatError if it cannot be changed."""
         assert self.index is not None
         try:
-            for entry in entries:
-                self.index.label(entry, change)
+            self.index.label(entry, change)
         finally:
             self.read()
 

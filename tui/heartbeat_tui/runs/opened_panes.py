@@ -61,12 +61,9 @@ class TrendPane(Pane):
         listed = Lines().with_text(*(styled(text, kind) for text, kind in trend_lines(self.trend)))
         runs = VerticalScroll(listed, classes="panel", id="trend-runs")
         runs.border_title = "the newest last"
-        await self.query_one("#pane").mount(Chart(classes="panel"), runs)
-        await self.mount_foot()
+        await self.fill_with(Chart(classes="panel"), runs)
         runs.focus()
         runs.scroll_end(animate=False)
-        self.draw()
-        self.refresh_bindings()
 
     def draw(self) -> None:
         self.query_one(Chart).draw(partial(trend_chart, self.trend), empty="There is no room for the chart.")

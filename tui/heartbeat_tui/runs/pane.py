@@ -14,7 +14,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 
 from heartbeat_core.benchmark.report import Report
-from heartbeat_core.charts.latency import TITLE
+from heartbeat_core.charts.latency import TITLE, latency_of
 from heartbeat_core.columns import Order, StyledText
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.entry import RunEntry
@@ -23,9 +23,9 @@ from heartbeat_core.telemetry.text import chip_line
 from heartbeat_core.units import format_ns
 from heartbeat_tui.runs.forms import ExportForm, LabelForm
 from heartbeat_tui.runs.library import RunListing, to_compare
-from heartbeat_tui.runs.rows import GROUP, NEWEST, SCREEN_COLUMNS, RunRow, quality_text, row_marks, rows_of
+from heartbeat_tui.runs.rows import COLUMNS, GROUP, NEWEST, RunRow, quality_text, row_marks, rows_of
 from heartbeat_tui.runs.text import count_text, empty_text, facts_text, group_facts, notices, run_facts, runs_text
-from heartbeat_tui.widgets.chart import LatencyChart
+from heartbeat_tui.widgets.chart import Chart
 from heartbeat_tui.widgets.pane import PaneContext, TablePane, pane_key
 from heartbeat_tui.widgets.table import Table
 from heartbeat_tui.widgets.text import Lines, styled
@@ -33,7 +33,6 @@ from heartbeat_tui.widgets.text import Lines, styled
 if TYPE_CHECKING:
     from heartbeat_tui.benchmark.session import Snapshot
     from heartbeat_tui.runs.controller import RunsController
-    from heartbeat_tui.widgets.form import Form
 
 
 key = partial(pane_key, "runs")
@@ -74,7 +73,7 @@ class RunsPane(TablePane[RunRow]):
     ]
 
     def __init__(self, context: PaneContext, controller: RunsController) -> None:
-        super().__init__(context, "runs")
+        super().__init__(context, "runs", RunList())
         self.controller = controller
         controller.view = self
         self.runs = RunListing()
@@ -84,19 +83,11 @@ class RunsPane(TablePane[RunRow]):
         self.marks: dict[str, None] = {}  # in the order they were made
         self.reference: str | None = None
         self.unfolded: frozenset[str] = frozenset()
-        self.list: RunList | None = None
-        self.details: RunDetails | None = None
+        self.details = RunDetails()
 
     async def fill(self) -> None:
-        """Mount what the skeleton lacks, once that has been seen; then read."""
-        runs, details = RunList(), RunDetails()
-        panel = Vertical(runs, Lines(id="runs-empty"), classes="panel", id="runs-panel")
-        with self.app.batch_update():
-            await self.query_one("#pane").mount(Lines(id="runs-news"), panel, details)
-            await self.mount_foot()
-            self.list, self.details = runs, details
-            runs.focus()
-            self.draw()
+        panel = Vertical(self.list, Lines(id="runs-empty"), classes="panel", id="runs-panel")
+        await self.fill_with(Lines(id="runs-news"), panel, self.details)
         self.controller.read()
 
     # -- what is shown
@@ -112,8 +103,7 @@ class RunsPane(TablePane[RunRow]):
         self.draw()
 
     def draw(self) -> None:
-        """Show the state in every widget that is mounted."""
-        if self.list is None:
+        if not self.filled:
             return
         entries = [entry for entry in self.runs.entries or () if self.all or not entry.is_attempt]
         hidden = len(self.runs.entries or ()) - len(entries)
@@ -132,8 +122,7 @@ class RunsPane(TablePane[RunRow]):
         self.draw_details()
 
     def draw_marks(self) -> None:
-        if self.list is not None:
-            self.list.show_marks(row_marks(self.marks, self.reference))
+        self.list.show_marks(row_marks(self.marks, self.reference))
         self.query_one("#runs-panel").border_subtitle = f"{len(self.marks)} marked" if self.marks else None
         self.refresh_bindings()
 
@@ -149,7 +138,7 @@ class RunsPane(TablePane[RunRow]):
     def draw_details(self) -> None:
         """Show the run pointed at; what has not been read of it is asked for."""
         row = self.row
-        if self.details is None or row is None:
+        if not self.filled or row is None:
             return
         now = datetime.now(timezone.utc)
         entry = row.entry
@@ -163,12 +152,8 @@ class RunsPane(TablePane[RunRow]):
             self.controller.load_latest(entry)
 
     def on_screen_resume(self) -> None:
-        self.awake = True
-        if self.list is not None:
+        if self.filled:
             self.controller.read()
-
-    def on_screen_suspend(self) -> None:
-        self.awake = False
 
     # -- what is meant
 
@@ -212,7 +197,7 @@ class RunsPane(TablePane[RunRow]):
         self.draw()
 
     def action_mark(self) -> None:
-        if self.list is None or self.row is None:
+        if self.row is None:
             return
         names = [entry.path.name for entry in self.row.entries]
         if all(name in self.marks for name in names):
@@ -267,10 +252,10 @@ class RunsPane(TablePane[RunRow]):
 
     async def action_name(self) -> None:
         if self.row is not None:
-            await self.open_form(LabelForm(self.row.entry))
+            await self.open_form(LabelForm(self.row.entry), self.controller.label)
 
     async def action_export(self) -> None:
-        await self.open_form(ExportForm(self.compared or self.meant))
+        await self.open_form(ExportForm(self.compared or self.meant), self.controller.export)
 
     # -- news from the widgets
 
@@ -278,7 +263,6 @@ class RunsPane(TablePane[RunRow]):
         self.draw_details()
 
     def on_lines_list_chosen(self) -> None:
-        """Open a run or a sweep, or unfold another group."""
         row = self.row
         if row is not None and row.is_sweep:
             self.controller.open_sweep(row.members)
@@ -293,24 +277,15 @@ class RunsPane(TablePane[RunRow]):
     def fold(self, group: str, *, open_: bool) -> None:
         self.unfolded = self.unfolded | {group} if open_ else self.unfolded - {group}
         self.draw()
-        if not open_ and self.list is not None:
+        if not open_:
             self.list.point_at_key(GROUP + group)
-
-    async def on_form_accepted(self, event: Form.Accepted) -> None:
-        event.stop()
-        await self.close_form()
-        form = event.form
-        if isinstance(form, LabelForm):
-            self.controller.label((form.entry,), form.change)
-        elif isinstance(form, ExportForm):
-            self.controller.export(form.entries, form.texts["form"], form.path)
 
 
 LABEL, WIDER_LABEL = 12, 13  # cells
 SKIPPED = frozenset({"rehearsal", "features"})  # said elsewhere, or longer than its worth
 
 
-def fact_lines(facts: Iterable[tuple[str, StyledText]], width: int, label_width: int = LABEL) -> list[Content]:
+def fact_lines(facts: Iterable[tuple[str, StyledText]], width: int, label_width: int) -> list[Content]:
     """Write each fact beside its label, what does not fit below it."""
     lines = []
     for label, (text, kind) in facts:
@@ -341,7 +316,7 @@ class RunDetails(Horizontal):
     RunDetails .panel { height: 1fr; }
     RunDetails VerticalScroll { scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
     RunDetails #run-facts { width: 3fr; }
-    RunDetails LatencyChart { width: 2fr; min-width: 28; }
+    RunDetails Chart { width: 2fr; min-width: 28; }
     RunDetails #run-environment { width: 2fr; display: none; }
     .-tall RunDetails { height: 13; }
     .-wide RunDetails #run-environment { display: block; }
@@ -351,41 +326,24 @@ class RunDetails(Horizontal):
         with VerticalScroll(classes="panel", id="run-facts", can_focus=False) as facts:
             facts.border_title = "this run"
             yield Lines(id="run-facts-lines")
-        yield LatencyChart(classes="panel", id="run-chart")
+        yield Chart(classes="panel", id="run-chart")
         with VerticalScroll(classes="panel", id="run-environment", can_focus=False) as environment:
             environment.border_title = "where it ran"
             yield Lines(id="run-environment-lines")
 
-    facts: Sequence[tuple[str, StyledText]] = ()
-    environment: Sequence[tuple[str, StyledText]] = ()
-
-    def draw_facts(self) -> None:
-        for name, facts, label in (("run-facts", self.facts, LABEL), ("run-environment", self.environment, WIDER_LABEL)):
-            width = self.query_one(f"#{name}").scrollable_content_region.width
-            self.query_one(f"#{name}-lines", Lines).set_lines(fact_lines(facts, width, label))
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self.draw_facts)
-
     def show(self, facts: Sequence[tuple[str, StyledText]], snapshot: Snapshot | None, title: str, empty: str = "") -> None:
         """Show what is known; without a ``snapshot`` the chart says ``empty``."""
-        box = self.query_one("#run-facts", VerticalScroll)
-        box.border_title = title
-        self.facts, self.environment = facts, environment_of(snapshot.report) if snapshot is not None else ()
-        self.draw_facts()
-        chart = self.query_one(LatencyChart)
+        self.query_one("#run-facts").border_title = title
+        environment = environment_of(snapshot.report) if snapshot is not None else ()
+        self.query_one("#run-facts-lines", Lines).show_sized(lambda width, _: fact_lines(facts, width, LABEL))
+        self.query_one("#run-environment-lines", Lines).show_sized(lambda width, _: fact_lines(environment, width, WIDER_LABEL))
+        chart = self.query_one(Chart)
         if snapshot is None:
             chart.draw(lambda _width, _height: None, title=TITLE, empty=empty)
             return
         statistics = snapshot.report.statistics
-        chart.show(
-            snapshot.chart,
-            log=True,
-            steady_only=False,
-            expected=None,
-            median_ns=statistics.median_ns if statistics else None,
-            chips=chip_line(snapshot.report),
-        )
+        make = partial(latency_of, snapshot.chart, median_ns=statistics.median_ns if statistics else None)
+        chart.draw(make, title=TITLE, subtitle=chip_line(snapshot.report))
 
 
 class RunList(Table[RunRow]):
@@ -398,7 +356,7 @@ class RunList(Table[RunRow]):
     ]
 
     def __init__(self) -> None:
-        super().__init__(SCREEN_COLUMNS, NEWEST, id="runs-list")
+        super().__init__(COLUMNS, NEWEST, id="runs-list")
 
     def over(self, row: RunRow) -> tuple[str, str, str] | None:
         """Return what is wrong with a recording that has no figures."""
@@ -408,7 +366,6 @@ class RunList(Table[RunRow]):
         return "name", f"{status}: {row.entry.problem}", style
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer to open only what can be."""
         del parameters
         row = self.row
         return action != "choose" or (row is not None and (row.is_head or row.entry.readable))

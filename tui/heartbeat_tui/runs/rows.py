@@ -181,7 +181,6 @@ COLUMNS: tuple[Spec, ...] = (
          whole=True, wide=True, sort=lambda row: row.entry.bytes, descending=True),
 )
 # fmt: on
-SCREEN_COLUMNS = tuple(column for column in COLUMNS if column.screen)
 
 
 # -- rows
@@ -210,7 +209,6 @@ def rows_of(entries: Sequence[RunEntry], order: Order, unfolded: frozenset[str],
 
 
 def row_marks(marked: Iterable[str], reference: str | None) -> dict[str, str]:
-    """Return what stands before the runs of these files."""
     found = dict.fromkeys(marked, MARKED)
     if reference is not None:
         found[reference] = found.get(reference, "") + REFERENCE

@@ -21,7 +21,6 @@ Fact = tuple[str, StyledText]  # label, text
 
 
 def run_facts(entry: RunEntry, now: datetime) -> list[Fact]:
-    """Return what is known of a run from its entry."""
     work = entry.workload
     rows: list[Fact] = []
     if entry.problem:
@@ -48,7 +47,6 @@ def run_facts(entry: RunEntry, now: datetime) -> list[Fact]:
 
 
 def group_facts(row: RunRow) -> list[Fact]:
-    """Return what is known of a group."""
     shown = ("device", "shape", "dtype", "method", "median", "started")
     facts = [(column.title.lower(), column.styled(row)) for column in COLUMNS if column.key in shown]
     title = (f"{row.entry.group}, {len(row.members)} runs", "strong")
@@ -56,12 +54,10 @@ def group_facts(row: RunRow) -> list[Fact]:
 
 
 def facts_text(facts: Iterable[Fact]) -> str:
-    """Return the facts as plain text, for the clipboard."""
     return "".join(f"{label:<11} {text}\n" for label, (text, _) in facts)
 
 
 def runs_text(entries: Sequence[RunEntry], now: datetime) -> str:
-    """Return runs as a plain table, for the clipboard."""
     return "\n".join(text_table(COLUMNS, [run_row(entry, now) for entry in entries])) + "\n"
 
 

@@ -8,17 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual.app import App, SuspendNotSupported
-
 from heartbeat_core.benchmark.backends import tpu_backend
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.run import Source
-from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.tour.tour import Tour
 from heartbeat_tui.controller import Controller
 from heartbeat_tui.tour.guide import Guide
 
 if TYPE_CHECKING:
+    from textual.app import App
+
     from heartbeat_tui.benchmark.controller import BenchmarkController
     from heartbeat_tui.benchmark.session import Snapshot
     from heartbeat_tui.widgets.pane import PaneContext
@@ -71,7 +70,6 @@ class TourController(Controller):
             await self.guide.show()
 
     def see(self, snapshot: Snapshot) -> None:
-        """Keep the newest report of the run of this step."""
         if self.tour is not None and self.tour.apply(snapshot.report):
             self.app.call_later(self.show_guide)
 
@@ -86,10 +84,7 @@ class TourController(Controller):
             if recording is not None and play is not None:
                 self.benchmark.play(lambda: play(recording))
         elif way == "install":
-            try:  # the installer says the size and asks
-                self.run_in_terminal(INSTALL, os.environ)
-            except (HeartbeatError, SuspendNotSupported) as error:
-                self.report(error)
+            self.run_in_terminal(INSTALL, os.environ)  # the installer says the size and asks
             await self.arrive()
         elif way == "next" and self.tour.phase == "before" and not self.tour.lacks:
             self.benchmark.view.begin()

@@ -47,7 +47,6 @@ class Systolic(Widget):
         self.timer = self.set_interval(TICK_S, self.advance, pause=True)
 
     def turn(self, on: bool) -> None:
-        """Start or stop the motion."""
         if self.timer is not None:
             if on and self.app.animation_level != "none":
                 self.timer.resume()
@@ -109,7 +108,6 @@ class Guide(Vertical):
         self.focus()
 
     async def show(self) -> None:
-        """Draw the present step."""
         tour = self.tour
         self.border_title = f"the tour, {tour.at + 1} of {len(tour.steps)} · {tour.step.title} · handbook {tour.step.section}"
         self.set_class(tour.step.name == "one-row" and tour.phase == "before", "-array")
@@ -139,7 +137,6 @@ class Guide(Vertical):
 
 
 def guide_lines(tour: Tour, *, low: bool = False) -> list[Content]:
-    """Return what the guide says in this phase of the step."""
     step, phase = tour.step, tour.phase
     lines = [styled(step.words, "plain")]
     if phase == "before" and tour.lacks:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
-
-from textual.app import App, SuspendNotSupported
+from typing import TYPE_CHECKING
 
 from heartbeat_core.cloud.target import TargetOffers
 from heartbeat_core.cloud.tpu import Node
@@ -18,37 +16,27 @@ from heartbeat_core.vms.quota_headroom import QuotaHeadroom
 from heartbeat_core.vms.request import CreateRequest, keep_request, last_request
 from heartbeat_core.vms.vocabulary import Change, state_of
 from heartbeat_tui.controller import BenchmarkOn, Controller, Unfinished
-from heartbeat_tui.vms.create_form import Start, start_of
+from heartbeat_tui.vms.create_form import VmForm, start_of
 from heartbeat_tui.vms.dialogs import Ask, Describe, JobScreen, Question, SetUp, change_question, create_question
 from heartbeat_tui.vms.text import left_behind
 
 if TYPE_CHECKING:
+    from textual.app import App
     from textual.timer import Timer
 
-    from heartbeat_tui.vms.model import InventoryView, Job
+    from heartbeat_tui.vms.model import Job
     from heartbeat_tui.vms.monitor import InventoryMonitor
+    from heartbeat_tui.vms.pane import VmsPane
     from heartbeat_tui.widgets.pane import PaneContext
 
 
 UNEXPECTED_S = 60.0  # until the next look, after an error of our own
 
 
-class VmsView(Protocol):
-    """The TPU VMs pane, as far as it is driven from outside."""
-
-    awake: bool
-
-    def show(self, view: InventoryView) -> None: ...
-    async def show_create_form(self, start: Start) -> None: ...
-    async def close_form(self) -> None: ...
-    def follow(self, job: int) -> None: ...
-    def unmark(self) -> None: ...
-
-
 class VmsController(Controller):
     """The pane enters itself as ``view``; ``remote`` says how TPU VMs are reached."""
 
-    view: VmsView
+    view: VmsPane
     next_look: Timer | None = None
     describing: Describe | None = None
     job_screen: JobScreen | None = None
@@ -79,7 +67,6 @@ class VmsController(Controller):
     def look_now(self) -> None:
         if self.next_look is not None:
             self.next_look.stop()
-            self.next_look = None
         self.start_thread(self.look, "looks")
 
     def show_zone(self, zone: str) -> None:
@@ -105,12 +92,10 @@ class VmsController(Controller):
         self.next_look = self.app.set_timer(wait_s, self.look_if_shown)
 
     def look_if_shown(self) -> None:
-        self.next_look = None
         if self.view.awake:
-            self.start_thread(self.look, "looks")
+            self.look_now()
 
     async def describe(self, key: str) -> None:
-        """Show all that is known of a row."""
         self.describing = Describe(key, self.monitor.view(), self.monitor.now)
         await self.app.push_screen(self.describing)
 
@@ -133,18 +118,17 @@ class VmsController(Controller):
         await self.view.show_create_form(start_of(environment.target, last))
 
     def find_offers(self, project: str, zone: str, show: Callable[[str, str, TargetOffers], None]) -> None:
-        """Let the form show what the zone offers."""
         self.start_thread(lambda: self.app.call_later(show, project, zone, self.monitor.offers(project, zone)), "offers")
 
     def find_headroom(self, request: CreateRequest, show: Callable[[CreateRequest, tuple[QuotaHeadroom, ...]], None]) -> None:
-        """Let the form show how much quota is left for this."""
         self.start_thread(lambda: self.app.call_later(show, request, self.monitor.room(request)), "offers")
 
-    def create(self, request: CreateRequest, zones: tuple[str, ...], rooms: tuple[QuotaHeadroom, ...] | None, cost: str) -> None:
+    def create(self, form: VmForm) -> None:
         """Check what it will use, ask once more, with the exact command; then begin, and show the progress."""
         if self.checking:
             return
         self.checking = True
+        request, zones, rooms, cost = form.request, form.zones, form.rooms, form.cost()
         self.app.notify("Checking what the TPU VM will use …", timeout=1)
 
         def check() -> None:
@@ -224,17 +208,11 @@ class VmsController(Controller):
         if (found := self.connection(key)) is None:
             return
         node, connection = found
-        try:
-            code = self.run_in_terminal(connection.command, connection.environ)
-        except (HeartbeatError, SuspendNotSupported) as error:
-            self.report(error)
-            return
-        if code:
+        if code := self.run_in_terminal(connection.command, connection.environ):
             said = "\n".join((f"The connection to {node.id} ended with code {code}.", *connection.warnings))
             self.app.notify(said, severity="warning", markup=False)
 
     def run_benchmark_on(self, key: str) -> None:
-        """Let the Heartbeat pane run on all hosts of this one."""
         if found := self.connection(key):
             self.app.post_message(BenchmarkOn(found[0], self.monitor.view().project, None))
 

@@ -83,7 +83,6 @@ def free_name(name: str, zone: str, taken: frozenset[tuple[str, str]]) -> str:
 
 
 def texts_of(request: CreateRequest) -> dict[str, str]:
-    """Return the texts of the fields for a request."""
     return {
         **{field.name: getattr(request, field.name, "") for field in FIELDS},
         "queued": YES if request.queued else NO,
@@ -112,7 +111,6 @@ def request_of(texts: Mapping[str, str], project: str) -> CreateRequest:
 
 
 def zones_of(text: str, zone: str) -> tuple[str, ...]:
-    """Return the fallback zones."""
     return tuple(dict.fromkeys(part for part in text.replace(",", " ").split() if part != zone))
 
 
@@ -128,7 +126,6 @@ def zones_problem(texts: Mapping[str, str], offered: TargetOffers | None) -> Not
 
 
 def notes_of(texts: Mapping[str, str], project: str, offered: TargetOffers | None, taken: frozenset[tuple[str, str]]) -> dict[str, Note]:
-    """Return what is wrong or in doubt, by the name of the field."""
     request = request_of(texts, project)
     problems = request.problems(offered)
     notes = {name: Note(f"{each.title}. {each.remedy or each.cause}".strip(), "failed") for name, each in problems.items()}
@@ -168,14 +165,11 @@ class VmForm(TpuForm):
         )
         self.start, self.find_offers, self.find_headroom = start, find_offers, find_headroom
         name = free_name(start.texts["name"], start.texts["zone"], self.taken)
-        super().__init__({**start.texts, "name": name}, f"a new TPU VM in project {start.project}", id="vm-form")
+        super().__init__({**start.texts, "name": name}, start.sources, f"a new TPU VM in project {start.project}", id="vm-form")
         self.before["name"] = start.texts["name"]
         self.rates, self.unpriced = view.rates, view.unpriced
         self.counted: Counted = ("", "", "")
         self.rooms: tuple[QuotaHeadroom, ...] | None = None
-
-    def on_mount(self) -> None:
-        self.want()
 
     def first(self) -> str:
         return "name"
@@ -187,11 +181,9 @@ class VmForm(TpuForm):
     # -- what Google is asked meanwhile
 
     def changed(self, name: str) -> None:
-        """Let the runtime follow the type, and ask again if another zone is named."""
-        super().changed(name)
         if name == "provisioning" and self.texts[name] == "flex-start":
             self.put("queued", YES)
-        self.want()
+        super().changed(name)
 
     def want(self) -> None:
         request = self.request
@@ -215,7 +207,6 @@ class VmForm(TpuForm):
             self.check()
 
     def show_prices(self, rates: Rates | None, unpriced: str) -> None:
-        """Use new prices, or the reason why there are none."""
         if (rates, unpriced) != (self.rates, self.unpriced):
             self.rates, self.unpriced = rates, unpriced
             if self.is_mounted:  # else it checks once it is
@@ -223,15 +214,8 @@ class VmForm(TpuForm):
 
     # -- what is shown
 
-    def notes(self) -> Mapping[str, Note]:
-        notes = notes_of(self.texts, self.start.project, self.offers, self.taken)
-        for field in self.FIELDS:
-            name, text = field.name, self.texts[field.name].strip()
-            if found := self.options(name):  # half a name is not a mistake yet
-                notes[name] = Note(some(found), "unfinished" if name in notes and notes[name].wrong else "quiet")
-            elif name not in notes and text and text == self.before[name] and name in self.start.sources:
-                notes[name] = Note(self.start.sources[name])
-        return notes
+    def problems(self) -> Mapping[str, Note]:
+        return notes_of(self.texts, self.start.project, self.offers, self.taken)
 
     def cost(self) -> str:
         """Return what it costs an hour and by which prices, or why that is not known."""

@@ -125,7 +125,6 @@ class JobScreen(Modal[None]):
         self.stop_job(self.number)
 
     def action_copy(self) -> None:
-        """Copy the command, or after a failure those that help."""
         outcome = self.job.outcome
         commands = [shlex.join(command) for command in outcome.commands] + [remedy.shell for remedy in outcome.remedies if remedy.shell]
         self.copy("\n".join(commands or [shlex.join(self.job.command)]))
@@ -402,6 +401,5 @@ def check_lines(checked: CheckReport | None) -> list[Line]:
 
 
 def headroom_line(headroom: QuotaHeadroom) -> Line:
-    """Return a headroom, and whether it is enough."""
     glyph, kind = {True: ("✓", "ok"), False: ("✗", "failed"), None: ("?", "attention")}[headroom.enough]
     return ((f"{glyph} quota, {headroom}", kind),)

@@ -77,7 +77,6 @@ class InventoryView:
 
     @property
     def seen(self) -> datetime | None:
-        """Return when Google last answered."""
         return self.inventory.at if self.inventory else None
 
     @cached_property

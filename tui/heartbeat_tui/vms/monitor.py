@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import threading
 from collections import deque
@@ -49,7 +48,6 @@ class Jobs:
     def __init__(self, now: Callable[[], datetime], on_change: Callable[[Job], object], policy: PollPolicy | None = None) -> None:
         self.now, self.on_change, self.policy = now, on_change, policy
         self.lock = threading.Lock()
-        self.numbers = itertools.count(1)
         self.jobs: dict[int, Job] = {}
         self.work: dict[int, Work] = {}
         self.cancellations: dict[int, Cancellation] = {}
@@ -68,8 +66,6 @@ class Jobs:
         return self.add(Job(0, "create", key, request.name, request.summary(), request.command(), self.now(), zones=zones), work)
 
     def change(self, action: Change, resource: Resource, project: str) -> Job:
-        """Prepare to start, stop or delete one."""
-
         def work(session: CloudSession, on_step: OnStep) -> None:
             carry_out(session, project, resource, action, on_step, self.policy)
 
@@ -79,7 +75,7 @@ class Jobs:
 
     def add(self, job: Job, work: Work) -> Job:
         with self.lock:
-            job = replace(job, id=next(self.numbers))
+            job = replace(job, id=len(self.jobs) + 1)
             self.jobs[job.id], self.work[job.id], self.cancellations[job.id] = job, work, Cancellation()
         self.on_change(job)
         return job
@@ -116,7 +112,6 @@ class Jobs:
     # -- reading and stopping
 
     def all(self) -> tuple[Job, ...]:
-        """Return all jobs, the newest last."""
         with self.lock:
             return tuple(self.jobs.values())
 
@@ -125,11 +120,8 @@ class Jobs:
 
     def stop(self, number: int) -> None:
         """Stop one; a request that Google has accepted goes on, and the outcome says so."""
-        with self.lock:
-            cancellation = self.cancellations.get(number)
-        if cancellation is not None:
-            self.update(number, stopping=True)
-            cancellation.cancel()
+        self.update(number, stopping=True)
+        self.cancellations[number].cancel()
 
     def close(self) -> None:
         for job in self.under_way():
@@ -141,7 +133,6 @@ def kind_of(resource: Resource) -> Kind:
 
 
 def outcome_of(error: Exception) -> JobOutcome:
-    """Return the outcome of a job that failed."""
     if isinstance(error, VmError):
         remedies = error.diagnosis.remedies if error.diagnosis else ()
         interrupted, goes_on = error.exit_code == INTERRUPTED, error.outcome in ("going on", "unknown")
@@ -187,7 +178,6 @@ class InventoryMonitor:
         self.closed = False
 
     def view(self) -> InventoryView:
-        """Return all that is known now."""
         with self.lock:
             return self.shown
 
@@ -242,7 +232,6 @@ class InventoryMonitor:
         self.put(project=environment.target.project.value or "", endpoint=environment.endpoint)
 
     def keep(self, inventory: Inventory) -> None:
-        """Keep a new inventory, and what has changed."""
         self.failures = 0
         history = self.history = self.history or History()
         with self.lock:

@@ -19,11 +19,10 @@ from heartbeat_tui.vms.rows import busy_rows, is_changeable, job_rows, rows_of
 from heartbeat_tui.vms.text import empty_lines, head_line, log_lines, notices, price_source
 from heartbeat_tui.widgets.pane import PaneContext, TablePane, pane_key
 from heartbeat_tui.widgets.table import Table
-from heartbeat_tui.widgets.text import Lines, SizedLines, styled_line
+from heartbeat_tui.widgets.text import Lines, styled_line
 
 if TYPE_CHECKING:
     from heartbeat_tui.vms.controller import VmsController
-    from heartbeat_tui.widgets.form import Form
 
 
 EVERYWHERE = "-"
@@ -76,7 +75,7 @@ class VmsPane(TablePane[VmRow]):
     ]
 
     def __init__(self, context: PaneContext, controller: VmsController) -> None:
-        super().__init__(context, "vms")
+        super().__init__(context, "vms", VmList())
         self.controller = controller
         controller.view = self
         self.now = controller.monitor.now
@@ -84,24 +83,15 @@ class VmsPane(TablePane[VmRow]):
         self.order: Order = PROBLEMS_FIRST
         self.marks: frozenset[str] = frozenset()
         self.coming: tuple[int, str] | None = None  # the creation whose row is to be pointed at, and the row that was
-        self.head: SizedLines | None = None
-        self.list: VmList | None = None
-        self.log_panel: SizedLines | None = None
         self.form: VmForm | None = None
+        self.awake = True
+        self.head, self.log_panel = Lines(id="vms-head"), Lines(id="vms-log")
 
     async def fill(self) -> None:
-        """Mount what the skeleton lacks, once that has been seen; then ask."""
-        head, notices, rows, log = SizedLines(id="vms-head"), Lines(id="vms-notices"), VmList(), SizedLines(id="vms-log")
-        log.border_title = "events"
-        panel = Vertical(rows, Lines(id="vms-empty"), id="vms-panel")
-        with self.app.batch_update():
-            await self.query_one("#pane").mount(Vertical(head, notices, panel, log, id="vms-body"))
-            await self.mount_foot()
-            self.head, self.list, self.log_panel = head, rows, log
-            rows.focus()
-            self.draw()
+        self.log_panel.border_title = "events"
+        panel = Vertical(self.list, Lines(id="vms-empty"), id="vms-panel")
+        await self.fill_with(Vertical(self.head, Lines(id="vms-notices"), panel, self.log_panel, id="vms-body"))
         self.set_interval(TICK_S, self.tick)
-        self.refresh_bindings()
         self.controller.look_now()
 
     # -- what is shown
@@ -111,12 +101,10 @@ class VmsPane(TablePane[VmRow]):
         self.draw()
         if self.form is not None:
             self.form.show_prices(view.rates, view.unpriced)
-        self.refresh_bindings()
 
     def draw(self) -> None:
-        """Show the state in every widget that is mounted."""
         self.show_emulator(self.view.endpoint)
-        if self.list is None or self.head is None or self.log_panel is None:
+        if not self.filled:
             return
         known = rows_of(self.view, self.now())
         rows = arranged(known, self.order, self.sought)
@@ -124,11 +112,11 @@ class VmsPane(TablePane[VmRow]):
         self.list.show(rows, dict.fromkeys(self.marks, "✓"), self.order)
         self.point_at_coming()
         view, now, count = self.view, self.now(), len(rows)
-        self.head.show(lambda width, _: [styled_line(head_line(view, known, count, now, width))])
+        self.head.show_sized(lambda width, _: [styled_line(head_line(view, known, count, now, width))])
         said = self.query_one("#vms-notices", Lines)
         said.set_lines(found := [styled_line(line) for line in notices(view, known)])
         said.display = bool(found)
-        self.log_panel.show(lambda _, height: [styled_line(line) for line in log_lines(view, height)])
+        self.log_panel.show_sized(lambda _, height: [styled_line(line) for line in log_lines(view, height)])
         panel = self.query_one("#vms-panel")
         panel.border_title = "all zones" if self.view.zone == EVERYWHERE else self.view.zone
         panel.border_subtitle = " · ".join(
@@ -137,16 +125,17 @@ class VmsPane(TablePane[VmRow]):
         self.set_class(not rows, "-empty")
         if not rows:
             self.query_one("#vms-empty", Lines).set_lines([styled_line(line) for line in empty_lines(self.view, self.sought)])
+        self.refresh_bindings()
 
     def tick(self) -> None:
         """Let ages grow while the pane is shown."""
-        if self.awake and self.list is not None:
+        if self.awake:
             self.draw()
             self.list.refresh()
 
     def on_screen_resume(self) -> None:
         self.awake = True
-        if self.list is not None:
+        if self.filled:
             self.draw()
             self.controller.look_now()
 
@@ -161,7 +150,7 @@ class VmsPane(TablePane[VmRow]):
 
     def point_at_coming(self) -> None:
         job = next((job for job in self.view.jobs if self.coming and job.id == self.coming[0]), None)
-        if job is None or self.coming is None or self.list is None:
+        if job is None or self.coming is None:
             return
         (key,) = job_rows(job, self.view)
         if key != self.coming[1] and key in self.list.keys:
@@ -177,7 +166,7 @@ class VmsPane(TablePane[VmRow]):
         return self.row.key if self.row else ""
 
     def offered(self) -> dict[str, bool]:
-        if self.list is None:
+        if not self.filled:
             return dict.fromkeys(self.OWN, False)
         free = self.changeable
         return {
@@ -214,7 +203,7 @@ class VmsPane(TablePane[VmRow]):
 
     def targets(self, what: Action) -> tuple[str, ...]:
         """Return the rows a key acts on: those marked, else the one pointed at, as far as their states allow it and no job changes them."""
-        marked = [row.key for row in self.list.rows if row.key in self.marks] if self.list is not None else []
+        marked = [row.key for row in self.list.rows if row.key in self.marks]
         return self.changeable(what, marked or [self.pointed_key])
 
     def changeable(self, what: Action, keys: Iterable[str] | None = None) -> tuple[str, ...]:
@@ -258,26 +247,20 @@ class VmsPane(TablePane[VmRow]):
     def unmark(self) -> None:
         self.marks = frozenset()
         self.draw()
-        self.refresh_bindings()
 
     # -- the form
 
     async def show_create_form(self, start: Start) -> None:
-        await self.open_form(VmForm(start, self.view, self.controller.find_offers, self.controller.find_headroom))
-
-    def on_form_accepted(self, event: Form.Accepted) -> None:
-        event.stop()
-        if self.form is not None:
-            self.controller.create(self.form.request, self.form.zones, self.form.rooms, self.form.cost())
+        form = VmForm(start, self.view, self.controller.find_offers, self.controller.find_headroom)
+        await self.open_form(form, self.controller.create, stays=True)
 
     # -- the list
 
     def action_mark(self) -> None:
-        if self.row is not None and self.list is not None:
+        if self.row is not None:
             self.marks ^= {self.row.key}
             self.draw()
             self.list.action_move(1)
-            self.refresh_bindings()
 
     def action_one_zone(self) -> None:
         if self.row is not None:
@@ -311,6 +294,5 @@ class VmList(Table[VmRow]):
         return None if note is None else ("state", *note)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer to describe a row if there is one."""
         del parameters
         return action != "choose" or bool(self.rows)

@@ -69,7 +69,6 @@ def job_notes(view: InventoryView, now: datetime) -> Mapping[str, StyledText]:
 
 
 def busy_rows(view: InventoryView) -> frozenset[str]:
-    """Return the keys of the rows that a job is changing."""
     return frozenset(key for job in view.jobs if job.ended is None for key in job_rows(job, view))
 
 

@@ -25,7 +25,6 @@ STALE_S = 20.0  # from this age on an answer is marked as old
 
 
 def clock_time(at: datetime) -> str:
-    """Return a time as the local time of day."""
     return at.astimezone().strftime("%H:%M:%S")
 
 
@@ -52,7 +51,6 @@ def counts(view: InventoryView, rows: Sequence[VmRow], shown: int) -> str:
 
 
 def seen(view: InventoryView, now: datetime) -> StyledText:
-    """Return when the list was read."""
     if view.seen is None:
         return ("asking …", "quiet")
     age_s = max(0.0, (now - view.seen).total_seconds())
@@ -94,7 +92,6 @@ def head_line(view: InventoryView, rows: Sequence[VmRow], shown: int, now: datet
 
 
 def notices(view: InventoryView, rows: Sequence[VmRow]) -> list[Line]:
-    """Return what is wrong, or may be, below the head."""
     lines: list[Line] = []
     inventory = view.inventory
     if inventory is None:
@@ -128,7 +125,6 @@ READINESS = "Press 1 for Readiness"
 
 
 def problem_lines(problem: Diagnosis) -> list[Line]:
-    """Return what went wrong, why, and what fixes it."""
     lines: list[Line] = [((f"✗ {problem.title}", "failed"),), ((problem.cause, "plain"),), ()]
     for remedy in problem.remedies:
         lines += remedy_lines(remedy)
@@ -145,7 +141,6 @@ def remedy_lines(remedy: Remedy) -> list[Line]:
 
 
 def empty_lines(view: InventoryView, query: str) -> list[Line]:
-    """Return why a list may be empty."""
     inventory = view.inventory
     count = len(view.nodes) + len(view.queued)
     if query and count:
@@ -179,7 +174,6 @@ def log_lines(view: InventoryView, count: int) -> list[Line]:
 
 
 def event_line(event: Transition | Job) -> Line:
-    """Return an event with its time and the name of the resource."""
     if isinstance(event, Transition):
         took = f" after {age_words(event.took_s)}" if event.took_s is not None else ""
         text = f"{event.before} → {event.after or 'gone'}{took}" if event.before is not None else f"new: {event.after}"
@@ -198,7 +192,6 @@ def rated(rates: Rates) -> str:
 
 
 def price_source(view: InventoryView) -> str:
-    """Return where the prices are from."""
     if view.rates is not None:
         return f"$: {rated(view.rates)}"
     return f"$: unknown, {view.unpriced}" if view.unpriced else ""
@@ -232,7 +225,6 @@ def left_behind(view: InventoryView, now: datetime) -> list[tuple[str, str]]:
 
 
 def step_lines(job: Job, now: datetime) -> list[Line]:
-    """Return each step with its time and how long it took."""
     lines: list[Line] = []
     for index, step in enumerate(job.steps):
         last = index + 1 == len(job.steps)
@@ -249,7 +241,6 @@ def duration(seconds: float) -> str:
 
 
 def job_head(job: Job, now: datetime) -> StyledText:
-    """Return how a job stands."""
     if job.ended is None:
         return (
             f"◐ {'stopping' if job.stopping else f'{ACTIONS[job.what].doing} {job.name}'}, {age_words((now - job.begun).total_seconds())}",
@@ -265,7 +256,6 @@ def job_head(job: Job, now: datetime) -> StyledText:
 
 
 def ended_text(job: Job) -> StyledText:
-    """Return how a job ended, for the log."""
     assert job.ended is not None
     done = ACTIONS[job.what].done
     if job.outcome.ok:

@@ -10,8 +10,7 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
-from heartbeat_core.benchmark.series import ChartData
-from heartbeat_core.charts.latency import TITLE, latency_chart
+from heartbeat_core.charts.latency import TITLE
 from heartbeat_core.charts.spec import COLOURS, ChartSpec
 from heartbeat_tui.plotting import Lines, render
 from heartbeat_tui.widgets.text import refresh_rows, retitle
@@ -80,30 +79,3 @@ class Chart(Widget):
             return Strip.blank(width, self.base)
         segments = [Segment(text, self.get_component_rich_style(f"chart--{style}")) for text, style in self.lines[y]]
         return Strip(segments).adjust_cell_length(width, self.base)
-
-
-class LatencyChart(Chart):
-    """The latency of each iteration of one run."""
-
-    title = TITLE
-
-    def show(
-        self,
-        chart: Callable[[int, bool], ChartData],
-        *,
-        log: bool,
-        steady_only: bool,
-        expected: int | None,
-        median_ns: float | None,
-        p95_ns: float | None = None,
-        chips: str = "",
-        empty: str = "",
-    ) -> None:
-        """Draw the run; ``chips`` is what they measure now, in a line."""
-
-        def make(width: int, height: int) -> ChartSpec | None:
-            return latency_chart(
-                chart, width, height, steady_only=steady_only, log=log, expected=expected, median_ns=median_ns, p95_ns=p95_ns
-            )
-
-        self.draw(make, title=TITLE, subtitle=chips, empty=empty)

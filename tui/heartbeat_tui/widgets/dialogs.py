@@ -83,11 +83,9 @@ class CommandScreen(Modal[None]):
         self.output: deque[str] = deque(maxlen=MOST_LINES)
 
     def say(self, text: str, kind: str) -> None:
-        """Show the state in a line."""
         raise NotImplementedError
 
     async def draw_keys(self) -> None:
-        """Show a button for each key that acts now."""
         raise NotImplementedError
 
     async def begin(self, run: FixRun) -> None:
@@ -99,7 +97,6 @@ class CommandScreen(Modal[None]):
 
     @work(thread=True, group="remedy", exit_on_error=False)
     def carry_out(self, run: FixRun) -> None:
-        """Run the command in a thread; its result is shown on the screen."""
         try:
             self.post_message(self.Over(run.run()))
         except Exception as error:  # noqa: BLE001  # shown where the command was confirmed
@@ -127,7 +124,6 @@ class CommandScreen(Modal[None]):
         await self.draw_keys()
 
     def action_close(self) -> None:
-        """Cancel the command if it runs, else close."""
         if self.state == "running" and self.command_run is not None:
             self.say("ending …", "attention")
             self.command_run.cancel()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -17,7 +18,7 @@ from textual.widgets import Input, Select
 from heartbeat_core.cloud.accelerators import FAMILIES, runtime_for
 from heartbeat_core.cloud.target import TargetOffers
 from heartbeat_tui.widgets.header_footer import KeyButton
-from heartbeat_tui.widgets.text import Lines, styled
+from heartbeat_tui.widgets.text import Lines, some, styled
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Form(Vertical):
     """``texts`` holds the text of each field, as typed; a subclass defines what it means.
 
     It defines FIELDS, BINDINGS (``form_bindings``) and ``notes``, and optionally ``sentences``, ``first``, ``changed`` and
-    ``completions``. What mounts it handles ``Form.Accepted``, and reads from its ``form`` what was entered, and ``Form.Closed``.
+    ``completions``. What mounts it handles ``Form.Accepted`` and ``Form.Closed``.
     """
 
     DEFAULT_CSS = """
@@ -88,11 +89,7 @@ class Form(Vertical):
     COMPLETES: ClassVar[bool] = False  # typed fields are completed as one types
 
     class Accepted(Message):
-        """The form was accepted; read what was entered from ``form``."""
-
-        def __init__(self, form: Form) -> None:
-            super().__init__()
-            self.form = form
+        """The form was accepted."""
 
     class Closed(Message):
         """The form was left; nothing changes."""
@@ -156,27 +153,21 @@ class Form(Vertical):
         self.check()
         self.query_one(f"#field-{self.first()}").focus()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        event.stop()
-        self.take((event.input.id or "").removeprefix("field-"), event.value)
-
-    def on_select_changed(self, event: Select.Changed) -> None:
-        event.stop()
-        self.take((event.select.id or "").removeprefix("field-"), str(event.value))
-
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         self.action_accept()
 
-    def take(self, name: str, text: str) -> None:
-        """Store the new text of a field."""
+    @on(Input.Changed)
+    @on(Select.Changed)
+    def take(self, event: Input.Changed | Select.Changed) -> None:
+        event.stop()
+        name, text = (event.control.id or "").removeprefix("field-"), str(event.value)
         if self.texts.get(name) != text:
             self.texts[name] = text
             self.changed(name)
             self.check()
 
     def put(self, name: str, text: str) -> None:
-        """Write into a field."""
         box = self.query_one(f"#field-{name}")
         assert isinstance(box, Input | Select)
         box.value = text
@@ -198,13 +189,12 @@ class Form(Vertical):
         if self.wrong:
             self.app.bell()
         else:
-            self.post_message(self.Accepted(self))
+            self.post_message(self.Accepted())
 
     def action_close(self) -> None:
         self.post_message(self.Closed())
 
     def action_complete(self) -> None:
-        """Accept the completion offered in the focused field."""
         focused = self.screen.focused
         if isinstance(focused, Input):
             focused.action_cursor_right()
@@ -214,16 +204,42 @@ LISTED = {"project": "projects", "zone": "zones", "accelerator_type": "accelerat
 
 
 class TpuForm(Form):
-    """A form of a TPU VM: project, zone, type and runtime are completed from what Google offers, and the runtime follows the type."""
+    """A form of a TPU VM: project, zone, type and runtime are completed from what Google offers, and the runtime follows the type.
+
+    ``sources`` are where texts come from. A subclass defines ``problems`` and ``want``.
+    """
 
     COMPLETES = True
     offers: TargetOffers | None = None  # None until Google has answered
     asked = ("", "")  # project and zone that they are asked for
 
-    def __init__(self, texts: Mapping[str, str], title: str, *, id: str) -> None:  # noqa: A002  # Textual's own name
+    def __init__(self, texts: Mapping[str, str], sources: Mapping[str, str], title: str, *, id: str) -> None:  # noqa: A002  # Textual's own name
         super().__init__(texts, title, id=id)
-        self.before = dict(texts)
+        self.before, self.sources = dict(texts), sources
         self.follows = texts["runtime_version"] == runtime_for(texts["accelerator_type"])
+
+    def problems(self) -> Mapping[str, Note]:
+        """Return what is wrong or doubtful, by the name of the field."""
+        raise NotImplementedError
+
+    def want(self) -> None:
+        """Ask Google for what the fields now need."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        self.want()
+
+    def notes(self) -> Mapping[str, Note]:
+        """Return what is wrong with a field, its options, or the source of an unchanged text."""
+        notes = dict(self.problems())
+        for field in self.FIELDS:
+            name, text = field.name, self.texts[field.name].strip()
+            problem, options = notes.get(name), self.options(name)
+            if options and (problem is None or problem.wrong):  # half a name is no mistake yet
+                notes[name] = Note(some(options), "unfinished" if problem else "quiet")
+            elif problem is None and text and text == self.before[name] and name in self.sources:
+                notes[name] = Note(self.sources[name])
+        return notes
 
     def changed(self, name: str) -> None:
         """Change the runtime with the type, where it is the one of the type."""
@@ -232,6 +248,7 @@ class TpuForm(Form):
             self.follows = self.texts[name] == goes_with
         if name == "accelerator_type" and self.follows and goes_with:
             self.put("runtime_version", goes_with)
+        self.want()
 
     def offer(self, project: str, zone: str, offers: TargetOffers) -> None:
         """Use what there is to choose from, unless another project or zone is named by now."""

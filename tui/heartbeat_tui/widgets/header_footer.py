@@ -38,7 +38,9 @@ class TopLine(Horizontal):
     def __init__(self, tabs: Tabs, current: str, labels: Sequence[str] = ()) -> None:
         super().__init__()
         self.tabs, self.current, self.labels = tabs, current, labels
-        self.set_class(bool(labels), "-labelled")
+
+    def on_mount(self) -> None:
+        self.show(self.labels)
 
     def compose(self) -> ComposeResult:
         yield Lines(classes="tab", id="title").with_text(styled(" heartbeat  ", "strong"))
@@ -53,16 +55,8 @@ class TopLine(Horizontal):
         self.query_one("#progress", Lines).set_lines([styled(text, "accent")])
 
     def show(self, labels: Sequence[str]) -> None:
-        self.labels = labels
         self.set_class(bool(labels), "-labelled")
-        self.call_after_refresh(self.draw_labels)
-
-    def draw_labels(self) -> None:
-        line = self.query_one("#labels", Lines)
-        line.set_lines([line_of(self.labels, line.content_size.width)])
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self.draw_labels)
+        self.query_one("#labels", Lines).show_sized(lambda width, _: [line_of(labels, width)])
 
 
 def line_of(labels: Sequence[str], width: int) -> Content:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from configparser import ConfigParser
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import App, ComposeResult
@@ -13,59 +15,13 @@ from textual.content import Content
 from heartbeat_tui.widgets.dialogs import Modal
 from heartbeat_tui.widgets.text import Lines, sentence, styled
 
-WORDS = (
-    ("iteration", "one timed matrix product"),
-    ("cold", "the first iteration: caches, memory and programs are touched for the first time"),
-    ("warm-up", "the iterations before the steady state, shown but not counted"),
-    ("steady state", "all iterations after the warm-up: the figures are made of them"),
-    ("95 % CI", "the true median lies in it with 95 % confidence"),
-    ("IQR", "the middle half of the samples, as a share of the median: how noisy the run is"),
-    ("p95", "19 of 20 iterations are faster; shown from 59 iterations on"),
-    ("peak", "the most this device can do: published for a TPU, else measured here"),
-    ("MFU, MBU", "the share of peak FLOP/s and of peak memory bandwidth that was reached"),
-    ("badge", "the worst finding: ✓ plausible, ! noisy or suspicious, ✗ impossible or result wrong, ? unknown"),
-    ("sweep", "one run for each value; ● are its points, the line is the roofline"),
-    ("knee", "the batch at which compute, no longer memory, sets the time: decoding becomes prefill"),
-    ("slow", "of several hosts: over the fleet's median by more than 3 %, and by more than healthy hosts differ"),
-    ("◆ ◇ ✕", "on the chart: first iteration, warm-up, compiled"),
-)
 
-READINESS = (
-    ("check", "one question; its id also works in heartbeat-tui check --only"),
-    ("✓ pass", "as it should be"),
-    ("! warn", "read it; a TPU VM can start nevertheless"),
-    ("✗ fail", "to be fixed"),
-    ("? unknown", "could not be seen, which is not a pass; the reason is shown"),
-    ("… blocked", "waits for another check to be fixed"),
-    ("– n/a", "not applicable here"),
-    ("fix", "the exact command; it runs only after you have seen and confirmed it"),
-    ("➤ next", "the next step"),
-)
-RUNS = (
-    ("run", "one recording: made here, by heartbeat-tui bench, or copied into the folder from another machine"),
-    ("95 % CI", "the true median lies in it with 95 % confidence"),
-    ("✓", "before a run: it is marked"),
-    ("◎", "before a run: the reference that others are compared with"),
-    ("▸ ▾", "a group: runs that repeat one another, or the points of a sweep"),
-    ("● ▲ ■ ◆", "in a comparison: the runs, the reference first"),
-    ("↑", "in its chart: an iteration far above all others, beyond the top"),
-    ("xla on CPU", "a rehearsal: torch_xla on this machine's CPU, not a TPU"),
-    ("! incomplete", "the worker or the machine stopped during the run; what was recorded before is complete"),
-    ("! newer", "recorded by a newer version; update to read it"),
-    ("✗ broken", "it cannot be read; the reason is shown"),
-)
-VMS = (
-    ("node", "a TPU VM in the Cloud TPU API; (queued) is a request that waits for one"),
-    ("● ready", "running and charged; every state is shown as Google names it"),
-    ("◐ …", "changing its state"),
-    ("○ stopped", "not running; its disk stays and is charged"),
-    ("✗ gone", "preempted, failed or suspended: it does not come back, and may use quota"),
-    ("no driver", "its runtime does not fit its chips: programs find no TPU"),
-    ("$/h", "an estimate from the public price list of the date shown; no discounts, no disks"),
-    ("since start", "an upper bound since its creation, as if it had run all the time"),
-    ("! age", "READY for more than 8 hours: it may have been forgotten"),
-)
-OF_PANES = {"readiness": READINESS, "vms": VMS, "heartbeat": WORDS, "runs": RUNS}
+def words_of(mode: str) -> list[tuple[str, str]]:
+    """Return the words of a pane and what they mean, from ``words.ini``."""
+    parser = ConfigParser(delimiters=("=",), interpolation=None)
+    parser.optionxform = str  # type: ignore[method-assign, assignment]  # words keep their case
+    parser.read_string(Path(__file__).with_name("words.ini").read_text(encoding="utf-8"))
+    return parser.items(mode)
 
 
 def key_rows(app: App[Any], bindings: Iterable[ActiveBinding]) -> list[tuple[str, str]]:
@@ -94,7 +50,7 @@ class Help(Modal[None]):
 
     def __init__(self, keys: list[tuple[str, str]], mode: str = "heartbeat") -> None:
         super().__init__()
-        self.keys, self.words = keys, OF_PANES.get(mode, WORDS)
+        self.keys, self.words = keys, words_of(mode)
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="panel") as box:

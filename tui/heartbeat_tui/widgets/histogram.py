@@ -66,21 +66,10 @@ def draw(bins: Sequence[Bin], width: int, marks: dict[str, float]) -> list[Conte
 class Histogram(LiveLines):
     """The histogram as a widget; as many bins as it has rows."""
 
-    redraw: Callable[[], None] | None = None
-
     def show(self, histogram: Callable[[int], tuple[Bin, ...]], marks: dict[str, float]) -> None:
-        """Draw now, and again after every change of size."""
+        def write(width: int, height: int) -> list[Content]:
+            bins = histogram(height)
+            retitle(self, f"steady state, {unit_of(bins[-1].low_ns, TIME)[1]}" if bins else "steady state")
+            return draw(bins, width, marks) or [styled("Fills once the warm-up is over.", "quiet")]
 
-        def redraw() -> None:
-            width, height = self.size
-            if width and height:
-                bins = histogram(height)
-                retitle(self, f"steady state, {unit_of(bins[-1].low_ns, TIME)[1]}" if bins else "steady state")
-                self.set_lines(draw(bins, width, marks) or [styled("Fills once the warm-up is over.", "quiet")])
-
-        self.redraw = redraw
-        redraw()
-
-    def on_resize(self) -> None:
-        if self.redraw is not None:
-            self.redraw()
+        self.show_sized(write)

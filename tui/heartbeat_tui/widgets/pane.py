@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from textual.app import ComposeResult
@@ -11,11 +12,12 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import Screen
 
-from heartbeat_tui.widgets.header_footer import Sought, Tabs, TopLine
+from heartbeat_tui.widgets.header_footer import Foot, Sought, Tabs, TopLine
 from heartbeat_tui.widgets.text import Lines, styled
 
 if TYPE_CHECKING:
     from textual.events import Key
+    from textual.widget import Widget
     from textual.widgets import Input
 
     from heartbeat_core.columns import Order
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from heartbeat_tui.widgets.table import LinesList, Row, Table
 
 
+F = TypeVar("F", bound="Form")
 LEAST = (60, 18)  # columns and rows
 
 LOW = 34  # rows under which there is no room for chart and details together
@@ -48,6 +51,8 @@ class Pane(Screen[None]):
 
     OWN: ClassVar[frozenset[str]] = frozenset()  # the actions of its keys, which are letters while a form is open
     SPARE: ClassVar[tuple[str, ...]] = ()  # the keys that a narrow screen shows only in the help, in this order
+    accepted: Callable[[], object]  # what the form that is open is for
+    form_stays = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -56,7 +61,7 @@ class Pane(Screen[None]):
     def __init__(self, context: PaneContext, mode: str, *, classes: str = "") -> None:
         super().__init__(classes=classes)
         self.context, self.mode = context, mode
-        self.awake = True
+        self.filled = False
         self.form: Form | None = None
 
     def compose(self) -> ComposeResult:
@@ -71,17 +76,22 @@ class Pane(Screen[None]):
 
     def show_progress(self) -> None:
         """Show in the first line that a run is on its way, unless this pane shows it."""
-        if self.awake and self.mode != "heartbeat":
+        if self.is_current and self.mode != "heartbeat":
             self.query_one(TopLine).show_progress(self.context.progress())
 
-    async def mount_foot(self) -> None:
-        """Mount the footer, which waits for its bindings."""
-        from heartbeat_tui.widgets.header_footer import Foot
-
-        await self.mount(Foot(self.SPARE))
-
     async def fill(self) -> None:
+        """Mount what the skeleton lacks, once that has been seen."""
         raise NotImplementedError
+
+    async def fill_with(self, *parts: Widget) -> None:
+        """Mount the parts of the pane, and the footer."""
+        with self.app.batch_update():
+            await self.query_one("#pane").mount(*parts)
+            await self.mount(Foot(self.SPARE))
+            self.filled = True
+            self.refocus()
+            self.draw()
+        self.refresh_bindings()  # the footer waits for these
 
     def draw(self) -> None:
         """Show the state in every widget that is mounted."""
@@ -95,10 +105,13 @@ class Pane(Screen[None]):
         del parameters
         return action not in self.OWN or (self.form is None and self.offered().get(action, True))
 
-    async def open_form(self, form: Form, *, before: int | None = None) -> None:
-        """Mount a form in the pane; a form that is open stays."""
+    async def open_form(self, form: F, accepted: Callable[[F], object], *, before: int | None = None, stays: bool = False) -> None:
+        """Mount a form in the pane, and call ``accepted`` with it once it is; it is closed before, unless it ``stays``.
+
+        A form that is open already stays in its place.
+        """
         if self.form is None:
-            self.form = form
+            self.form, self.accepted, self.form_stays = form, partial(accepted, form), stays
             self.add_class("-form")
             await self.query_one("#pane").mount(form, before=before)
             self.refresh_bindings()
@@ -113,7 +126,7 @@ class Pane(Screen[None]):
             self.refresh_bindings()
 
     def refocus(self) -> None:
-        """Focus what had the focus before the form."""
+        """Focus what has the focus while there is no form."""
 
     def on_key(self, event: Key) -> None:
         """Keep letters and digits from the keys of the app while a form is open; say why a key of this pane does nothing now."""
@@ -130,12 +143,17 @@ class Pane(Screen[None]):
         del action
         return ""
 
+    async def on_form_accepted(self, event: Form.Accepted) -> None:
+        event.stop()
+        if not self.form_stays:
+            await self.close_form()
+        self.call_later(self.accepted)
+
     async def on_form_closed(self, event: Form.Closed) -> None:
         event.stop()
         await self.close_form()
 
     def mode_offered(self, mode: str) -> bool:
-        """Return whether there is a pane of this mode."""
         return any(offered == mode for _, _, offered in self.context.tabs)
 
     def show_labels(self, *labels: str) -> None:
@@ -153,14 +171,16 @@ class Pane(Screen[None]):
 
 
 class ListPane(Pane):
-    """A list with a filter: ``draw`` shows the rows that match ``sought``, typed in a line at the bottom of ``PANEL``."""
+    """A list with a filter: ``draw`` shows the rows that match ``sought``, typed at the bottom of ``PANEL``, and which keys act."""
 
     PANEL: ClassVar[str]
     MAY_BE_SOUGHT: ClassVar[str]  # in words, while nothing is typed
 
-    def __init__(self, context: PaneContext, mode: str) -> None:
+    list: LinesList
+
+    def __init__(self, context: PaneContext, mode: str, shown: LinesList) -> None:
         super().__init__(context, mode)
-        self.list: LinesList | None = None
+        self.list = shown
         self.seeker: Sought | None = None
         self.sought = ""
 
@@ -179,25 +199,25 @@ class ListPane(Pane):
         self.refresh_bindings()
 
     async def stop_seeking(self) -> None:
-        """Clear the filter and remove its line."""
         self.sought = ""
         if self.seeker is not None:
             seeker, self.seeker = self.seeker, None
             await seeker.remove()
+        self.refocus()
+        self.draw()
 
     def refocus(self) -> None:
-        if self.list is not None:
-            self.list.focus()
+        self.list.focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self.sought = event.value
         self.draw()
-        self.refresh_bindings()
 
     async def on_input_submitted(self) -> None:
-        if not self.sought:
+        if self.sought:
+            self.refocus()
+        else:
             await self.stop_seeking()
-        self.refocus()
 
     def on_descendant_focus(self) -> None:
         self.refresh_bindings()
@@ -212,12 +232,12 @@ R = TypeVar("R", bound="Row")
 class TablePane(ListPane, Generic[R]):
     """A list in columns: a key, or a click on a title, changes the order; a key acts on the row at the cursor, or on all marked."""
 
-    list: Table[R] | None
+    list: Table[R]
     order: Order
 
     @property
     def row(self) -> R | None:
-        return self.list.row if self.list is not None else None
+        return self.list.row
 
     def unmark(self) -> None:
         raise NotImplementedError
@@ -226,25 +246,20 @@ class TablePane(ListPane, Generic[R]):
         """Show all rows again; where all are shown, take the marks away."""
         if self.seeking:
             await self.stop_seeking()
-            self.refocus()
-            self.draw()
-            self.refresh_bindings()
         else:
             self.unmark()
 
     def action_sort(self) -> None:
         from heartbeat_core.columns import following
 
-        if self.list is not None:
-            self.order = following([column for column, _ in self.list.shown], self.order)
-            self.draw()
+        self.order = following([column for column, _ in self.list.shown], self.order)
+        self.draw()
 
     def on_lines_list_sorted(self, event: LinesList.Sorted) -> None:
         from heartbeat_core.columns import turned
 
-        if self.list is not None:
-            self.order = turned(self.list.columns, self.order, event.column)
-            self.draw()
+        self.order = turned(self.list.columns, self.order, event.column)
+        self.draw()
 
 
 def chart_keys(pane: str) -> tuple[Binding, ...]:
@@ -289,29 +304,19 @@ class ChartPane(Pane):
 
     @property
     def low(self) -> bool:
-        """Return whether the screen has no room for chart and details together."""
         return self.app.size.height < LOW
 
     def action_zoom(self) -> None:
-        self.steady_only = True
-        self.draw_anew()
-
-    def action_unzoom(self) -> None:
-        self.steady_only = False
-        self.draw_anew()
-
-    def action_linear(self) -> None:
-        self.log_scale = False
+        self.steady_only = not self.steady_only
         self.draw_anew()
 
     def action_log(self) -> None:
-        self.log_scale = True
+        self.log_scale = not self.log_scale
         self.draw_anew()
 
     def action_details(self) -> None:
-        self.add_class("-details")
+        self.toggle_class("-details")
         self.refresh_bindings()
 
-    def action_chart(self) -> None:
-        self.remove_class("-details")
-        self.refresh_bindings()
+    # one key does both, and each has a label of its own
+    action_unzoom, action_linear, action_chart = action_zoom, action_log, action_details

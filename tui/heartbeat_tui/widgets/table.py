@@ -140,7 +140,6 @@ class LinesList(ScrollView, can_focus=True):
             self.post_message(self.Pointed())
 
     def point_at_key(self, key: str) -> None:
-        """Move the cursor to the row with this key, if there is one."""
         found = next((index for index, each in enumerate(self.keys) if each == key), None)
         if found is not None:
             self.point_at(found)
@@ -154,7 +153,6 @@ class LinesList(ScrollView, can_focus=True):
             self.scroll_to(y=self.cursor if self.cursor < top else self.cursor - seen + 1, animate=False, force=True)
 
     def refresh_row(self, index: int) -> None:
-        """Draw one row again, if it is visible."""
         y = index + self.head_lines - self.scroll_offset.y
         if self.head_lines <= y < self.size.height:
             self.refresh(Region(0, y, self.size.width, 1))
@@ -206,7 +204,7 @@ class Table(LinesList, Generic[R]):
 
     def __init__(self, columns: Sequence[ColumnSpec[R]], order: Order, *, id: str) -> None:  # noqa: A002  # Textual's name
         super().__init__(id=id)
-        self.columns = columns
+        self.columns = [column for column in columns if column.screen]
         self.order = order
         self.rows: tuple[R, ...] = ()
         self.marks: Mapping[str, str] = {}
@@ -215,7 +213,6 @@ class Table(LinesList, Generic[R]):
 
     @property
     def row(self) -> R | None:
-        """Return the row at the cursor."""
         return self.rows[self.cursor] if self.rows else None
 
     def over(self, row: R) -> tuple[str, str, str] | None:
@@ -238,11 +235,14 @@ class Table(LinesList, Generic[R]):
         self.show_marks(marks)
 
     def show_marks(self, marks: Mapping[str, str]) -> None:
-        """Draw the rows whose marks have changed."""
         before, self.marks = self.marks, marks
         for index, key in enumerate(self.keys):
             if before.get(key) != marks.get(key):
                 self.refresh_row(index)
+
+    def room(self, width: int) -> int:
+        """Return how many of the cells the columns may take."""
+        return width - MARGIN
 
     def choose_columns(self) -> bool:
         """Choose the columns and their widths; return whether they have changed. No column shrinks before the next resize."""
@@ -250,7 +250,7 @@ class Table(LinesList, Generic[R]):
         if not width:
             return False
         self.widths = wanted_widths(self.columns, self.rows, self.widths)
-        before, self.shown = self.shown, lay_out(self.columns, self.widths, width - MARGIN)
+        before, self.shown = self.shown, lay_out(self.columns, self.widths, self.room(width))
         return before != self.shown
 
     def on_resize(self) -> None:  # Textual calls the one of LinesList as well

@@ -43,13 +43,24 @@ def styled_line(pieces: Iterable[tuple[str, str]]) -> Content:
 
 
 class Lines(Widget):
-    """Some lines of text, wrapped to the width."""
+    """Some lines of text, wrapped to the width; with ``show_sized`` they depend on the size."""
 
     DEFAULT_CSS = """
     Lines { width: 1fr; height: auto; }
     """
 
     content: Content = Content("")
+    write: Callable[[int, int], Iterable[Content]] | None = None
+
+    def show_sized(self, write: Callable[[int, int], Iterable[Content]]) -> None:
+        """Show what ``write`` returns for so many cells and rows, now and after every change of the size."""
+        self.write = write
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        width, height = self.size
+        if self.write is not None and width:
+            self.set_lines(self.write(width, height))
 
     def set_lines(self, lines: Iterable[Content]) -> None:
         content = Content("\n").join(lines)
@@ -65,26 +76,7 @@ class Lines(Widget):
         return self.content
 
 
-class SizedLines(Lines):
-    """Lines that depend on the size: ``write`` returns them for so many cells and rows."""
-
-    write: Callable[[int, int], Iterable[Content]] | None = None
-
-    def show(self, write: Callable[[int, int], Iterable[Content]]) -> None:
-        self.write = write
-        self.draw()
-
-    def draw(self) -> None:
-        width, height = self.content_size
-        if self.write is not None and width and height:
-            self.set_lines(self.write(width, height))
-
-    def on_resize(self) -> None:
-        self.draw()
-
-
 def refresh_rows(widget: Widget, before: Sequence[object], after: Sequence[object]) -> None:
-    """Redraw the rows of a widget that differ."""
     rows = max(len(before), len(after))
     changed = [y for y in range(rows) if y >= len(before) or y >= len(after) or before[y] != after[y]]
     if changed:
