@@ -179,7 +179,7 @@ def run_once(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConf
     config, sinks = replace(config, calibrate=args.calibrate), (stream,) if stream else ()
     with (
         first_interrupt(launcher.give_up) as interrupt,
-        launcher.start(config, save=args.save, sinks=sinks, label=label, profile=profile) as finished,
+        closing(launcher.start(config, save=args.save, sinks=sinks, label=label, profile=profile)) as finished,
     ):
         watch(finished, {"": finished}, lambda: interrupt.is_set() or (stream and stream.broken))
     if stream and stream.broken:
