@@ -48,7 +48,7 @@ def without_screen(launcher: Launcher, *, as_json: bool) -> int:
             if interrupted:
                 return INTERRUPTED
             tour.apply(report)
-        conclusions = tour.conclusions()
+        conclusions = tour.step.conclude(tour.reports)
         if as_json:
             shown = tour.reports.get(tour.step.name)
             step = {name: getattr(tour.step, name) for name in ("name", "title", "section", "words")}
