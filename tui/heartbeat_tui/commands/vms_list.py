@@ -15,11 +15,12 @@ from heartbeat_core.vms.inventory import Inventory, notes_on, notes_on_queued
 from heartbeat_core.vms.pricing import Rates, rate_of
 from heartbeat_core.vms.serialize import SCHEMA, as_yaml, inventory_json
 from heartbeat_core.vms.vocabulary import state_of
-from heartbeat_tui.commands.console import Actions, add_action, first_interrupt, folded, print_json
+from heartbeat_tui.commands.console import Actions, add_action, folded, print_json
 from heartbeat_tui.commands.vms_shared import (
     VmScope,
     add_scope_flags,
     find_resource,
+    interruptible,
     open_scope,
     read_inventory,
     try_rates,
@@ -41,8 +42,8 @@ def register(verbs: Actions) -> None:
 
 def run_list(args: argparse.Namespace) -> int:
     """Print the list; return 0. Raise CloudError if it cannot be read."""
-    with open_scope(args) as scope, first_interrupt(scope.session.cancel):
-        inventory, rates, problem = ask(scope, prices=not args.no_prices)
+    with open_scope(args) as scope:
+        inventory, rates, problem = interruptible(scope.session, lambda: ask(scope, prices=not args.no_prices))
     if args.json:
         print_json(inventory_json(inventory, rates, scope.label, problem))
     else:

@@ -20,7 +20,7 @@ from heartbeat_core.vms.request import NAME
 from heartbeat_core.vms.serialize import SCHEMA
 from heartbeat_core.vms.vocabulary import ACTIONS, Resource, command_of, queue_of
 from heartbeat_core.vms.watch import STATES, Watched, watch
-from heartbeat_tui.commands.console import Actions, add_action, check_tty, confirmed, first_interrupt, print_json
+from heartbeat_tui.commands.console import Actions, add_action, check_tty, confirmed, print_json
 from heartbeat_tui.commands.options import duration
 from heartbeat_tui.commands.vms_shared import (
     Progress,
@@ -30,6 +30,7 @@ from heartbeat_tui.commands.vms_shared import (
     error_json,
     exit_code,
     find_resource,
+    interruptible,
     open_scope,
     print_vm_error,
     read_inventory,
@@ -105,8 +106,7 @@ def agreed(resource: Resource, action: str) -> bool:
 
 def carry_out(args: argparse.Namespace, scope: VmScope, resources: list[Resource]) -> int:
     """Change all of them in parallel; print the results and return the exit code."""
-    with first_interrupt(scope.session.cancel):
-        failures = change_all(args, scope, resources)
+    failures = interruptible(scope.session, lambda: change_all(args, scope, resources))
     if args.json:
         results = [
             {"name": resource.id, "zone": resource.zone, "ok": failure is None, "error": error_json(failure) if failure else None}
@@ -170,8 +170,7 @@ def run_watch(args: argparse.Namespace) -> int:
     with open_scope(args) as scope:
         try:
             zone = scope.chosen_zone or zone_of(scope, args.name)
-            with first_interrupt(scope.session.cancel):
-                found = watch(scope.session, scope.project, zone, args.name, args.until, progress, policy)
+            found = interruptible(scope.session, lambda: watch(scope.session, scope.project, zone, args.name, args.until, progress, policy))
         except (CloudError, Cancelled) as error:
             if not is_cancelled(error):
                 raise
