@@ -15,12 +15,11 @@ from heartbeat_core.vms.inventory import Inventory, notes_on, notes_on_queued
 from heartbeat_core.vms.pricing import Rates, rate_of
 from heartbeat_core.vms.serialize import SCHEMA, as_yaml, inventory_json
 from heartbeat_core.vms.vocabulary import state_of
-from heartbeat_tui.commands.console import Actions, add_action, folded, print_json
+from heartbeat_tui.commands.console import Actions, add_action, first_interrupt, folded, print_json
 from heartbeat_tui.commands.vms_shared import (
     VmScope,
     add_scope_flags,
     find_resource,
-    interruptible,
     open_scope,
     read_inventory,
     try_rates,
@@ -42,8 +41,8 @@ def register(verbs: Actions) -> None:
 
 def run_list(args: argparse.Namespace) -> int:
     """Print the list; return 0. Raise CloudError if it cannot be read."""
-    with open_scope(args) as scope:
-        inventory, rates, problem = interruptible(scope.session, lambda: ask(scope, prices=not args.no_prices))
+    with open_scope(args) as scope, first_interrupt(scope.session.cancel):
+        inventory, rates, problem = ask(scope, prices=not args.no_prices)
     if args.json:
         print_json(inventory_json(inventory, rates, scope.label, problem))
     else:
@@ -65,7 +64,7 @@ def ask(scope: VmScope, *, prices: bool) -> tuple[Inventory, Rates | None, str]:
 
 def run_describe(args: argparse.Namespace) -> int:
     """Print Google's answer about one; return 0."""
-    with open_scope(args) as scope:
+    with open_scope(args) as scope, first_interrupt(scope.session.cancel):
         resource = find_resource(scope, read_inventory(scope), args.name, queued=args.queued)
     if args.json:
         print_json({"schema": SCHEMA, "emulated": scope.label or None, "answer": words_of(resource)})
