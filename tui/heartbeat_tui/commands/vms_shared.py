@@ -34,12 +34,10 @@ def report_errors(run: Callable[[argparse.Namespace], int]) -> Callable[[argpars
     def guarded(args: argparse.Namespace) -> int:
         try:
             return run(args)
-        except HeartbeatError as error:
-            if isinstance(error, VmError):
-                print_vm_error(error)
-                return error.exit_code
-            if not isinstance(error, CloudError):
-                raise
+        except VmError as error:
+            print_vm_error(error)
+            return error.exit_code
+        except CloudError as error:
             if error.kind == "cancelled":  # only Ctrl-C does that here
                 raise KeyboardInterrupt from None
             known = {name: value for name in ("project", "zone") if (value := getattr(args, name, None))}
