@@ -160,7 +160,7 @@ def compare(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfi
     why = explain_gap(handbook, synchronized)
     if args.json:
         both = {"handbook": report_json(handbook, runs[0].series), "synchronized": report_json(synchronized, runs[1].series)}
-        print_json({"schema": 1, **both, "explanation": why}, indent=None)
+        print_json({**both, "explanation": why}, indent=None)
     elif not args.stream:
         from heartbeat_tui.commands.bench_output import print_comparison, print_group
 

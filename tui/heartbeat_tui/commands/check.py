@@ -15,7 +15,7 @@ from heartbeat_core.checks.registry import checks_for
 from heartbeat_core.checks.result import GLYPHS, GROUPS, CheckReport, Result, count
 from heartbeat_core.checks.runner import Runner
 from heartbeat_core.errors import HeartbeatError, nearest, sanitize_line
-from heartbeat_tui.commands.console import WIDTH, consequences, folded, print_json
+from heartbeat_tui.commands.console import WIDTH, consequences, folded, print_answer
 from heartbeat_tui.commands.options import add_cloud_flags, open_environment
 
 EXIT = {True: 0, False: 1, None: 3}
@@ -42,12 +42,7 @@ def run(args: argparse.Namespace) -> int:
         finally:
             runner.cancel()
         report = shown(runner, args.only)
-    if args.json:
-        print_json({**report.to_json(), "emulated": label or None})
-    elif args.fix_plan:
-        print("\n".join(plan_lines(report, label)))
-    else:
-        print("\n".join(text_lines(report, label)))
+    print_answer(args, {**report.to_json(), "emulated": label or None}, (plan_lines if args.fix_plan else text_lines)(report, label))
     return EXIT[report.ready]
 
 

@@ -26,7 +26,7 @@ from heartbeat_core.vms.operation import PollPolicy, VmError
 from heartbeat_core.vms.pricing import Estimate, estimate, why_unpriced
 from heartbeat_core.vms.quota_headroom import QuotaHeadroom, find_headroom
 from heartbeat_core.vms.request import WORDS, CreateRequest, fetch_offers, first_request, keep_request, last_request
-from heartbeat_core.vms.serialize import SCHEMA, node_json, queued_json
+from heartbeat_core.vms.serialize import node_json, queued_json
 from heartbeat_core.vms.vocabulary import Resource
 from heartbeat_core.vms.zone_search import search_zones
 from heartbeat_tui.commands.check import details
@@ -205,7 +205,6 @@ def answer(
 ) -> dict[str, Any]:
     now = datetime.now(timezone.utc)
     return {
-        "schema": SCHEMA,
         "emulated": scope.label or None,
         "request": asdict(request),
         "command": list(request.command()),

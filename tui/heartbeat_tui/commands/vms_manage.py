@@ -17,10 +17,9 @@ from heartbeat_core.vms.inventory import Inventory
 from heartbeat_core.vms.operation import PollPolicy, is_cancelled
 from heartbeat_core.vms.power import refuse
 from heartbeat_core.vms.request import NAME
-from heartbeat_core.vms.serialize import SCHEMA
 from heartbeat_core.vms.vocabulary import ACTIONS, Resource, command_of, queue_of
 from heartbeat_core.vms.watch import STATES, Watched, watch
-from heartbeat_tui.commands.console import Actions, add_action, check_tty, confirmed, first_interrupt, print_json
+from heartbeat_tui.commands.console import Actions, add_action, check_tty, confirmed, first_interrupt, print_answer, print_json
 from heartbeat_tui.commands.options import duration
 from heartbeat_tui.commands.vms_shared import (
     Progress,
@@ -113,7 +112,7 @@ def carry_out(args: argparse.Namespace, scope: VmScope, resources: list[Resource
             {"name": resource.id, "zone": resource.zone, "ok": failure is None, "error": error_json(failure) if failure else None}
             for resource, failure in zip(resources, failures, strict=True)
         ]
-        print_json({"schema": SCHEMA, "emulated": scope.label or None, "action": args.action, "results": results})
+        print_json({"emulated": scope.label or None, "action": args.action, "results": results})
     for resource, failure in zip(resources, failures, strict=True):
         if failure:
             print_vm_error(failure, resource.id if len(resources) > 1 else "")
@@ -177,11 +176,9 @@ def run_watch(args: argparse.Namespace) -> int:
                 raise
             print("interrupted; the TPU VM is not changed", file=sys.stderr)
             return INTERRUPTED
-    if args.json:
-        state = {"name": args.name, "zone": zone, "until": args.until, "outcome": found.outcome, "state": found.state}
-        print_json({"schema": 1, "emulated": scope.label or None, **state, "seconds": round(found.seconds, 3)})
-    else:
-        print(sentence(args.name, zone, args.until, found))
+    state = {"name": args.name, "zone": zone, "until": args.until, "outcome": found.outcome, "state": found.state}
+    values: dict[str, Any] = {"emulated": scope.label or None, **state, "seconds": round(found.seconds, 3)}
+    print_answer(args, values, [sentence(args.name, zone, args.until, found)])
     return EXIT[found.outcome]
 
 
