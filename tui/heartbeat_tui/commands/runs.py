@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 
 from heartbeat_core.benchmark.report import report_json
+from heartbeat_core.charts.recorded import run_chart, runs_overlay
+from heartbeat_core.charts.trend import trend_chart
 from heartbeat_core.columns import cut, sort_rows, text_table, turned
 from heartbeat_core.comparison.compare import CheckVerdict, check, compare_all
 from heartbeat_core.comparison.groups import MeasuredRun, by_plan, check_turn, is_reference, measure, measure_each, price_notes, titles_of
@@ -26,6 +28,7 @@ from heartbeat_core.recordings.query import query_runs
 from heartbeat_core.recordings.recording import load, recorded_report
 from heartbeat_core.settings import load_settings
 from heartbeat_core.units import format_bytes, format_count
+from heartbeat_tui.commands.chart_output import print_chart
 from heartbeat_tui.commands.console import (
     Actions,
     CommandRun,
@@ -193,9 +196,6 @@ def show_run(args: argparse.Namespace) -> int:
 
     print_report(report, entry.path)
     if args.plot:
-        from heartbeat_core.charts.recorded import run_chart
-        from heartbeat_tui.commands.chart_output import print_chart
-
         print_chart(partial(run_chart, report, series))
     return 0
 
@@ -269,9 +269,6 @@ def compare_runs(args: argparse.Namespace) -> int:
         print_notes(notes)
     print_answer(args, {"comparisons": [comparison.to_json() for comparison in made], "notes": notes}, comparison_lines(made))
     if args.plot:
-        from heartbeat_core.charts.recorded import runs_overlay
-        from heartbeat_tui.commands.chart_output import print_chart
-
         print_chart(partial(runs_overlay, parts, groups))
     return COULD_NOT_TELL if all(comparison.kind == "cannot tell" for comparison in made) else 0
 
@@ -294,9 +291,6 @@ def show_trend(args: argparse.Namespace) -> int:
     trend = trend_of(found, index.peak_cache, title, allowed=args.max_change, most=args.limit)
     print_answer(args, trend.to_json(), (line for line, _ in trend_lines(trend)))
     if args.plot:
-        from heartbeat_core.charts.trend import trend_chart
-        from heartbeat_tui.commands.chart_output import print_chart
-
         print_chart(partial(trend_chart, trend))
     return 0
 
