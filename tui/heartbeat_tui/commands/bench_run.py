@@ -23,7 +23,7 @@ from heartbeat_core.charts.latency import host_curves, overlay_chart
 from heartbeat_core.charts.recorded import run_chart
 from heartbeat_core.charts.sweep import latency_sweep_chart, roofline_chart
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError
-from heartbeat_core.experiments.experiment import BothMethods, Experiment, Trial, TrialStarted, carry_out, kept_at
+from heartbeat_core.experiments.experiment import BothMethods, Experiment, Trial, TrialStarted, carry_out, ending_error, kept_at
 from heartbeat_core.experiments.repeat import Repeat, repeat_json
 from heartbeat_core.experiments.sweep import Sweep, sweep_json
 from heartbeat_core.launcher import Launcher
@@ -225,14 +225,14 @@ def watch(run: Source, runs: Mapping[str, Source], stop: Callable[[], object]) -
 
 def complain_of(report: Report) -> None:
     """State on stderr how a run ended, if not well."""
-    if report.ending and not report.ending.clean:
-        print_error(HeartbeatError(report.ending.title, report.ending.cause, report.ending.remedy))
+    if error := ending_error(report):
+        print_error(error)
 
 
 def exit_code(report: Report) -> int:
     """Judge a run that is over."""
-    if report.ending and not report.ending.clean:
-        return report.ending.exit_code
+    if error := ending_error(report):
+        return error.exit_code
     failed = report.verdict.kind == "impossible" or (report.proof is not None and not report.proof.passed)
     return 1 if failed else 0
 
