@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
-from heartbeat_core.benchmark.devices import Device, DeviceInventory, PeakFigure, keep_refusals, measure_devices, take_inventory
+from heartbeat_core.benchmark.devices import DeviceInventory, PeakFigure, keep_refusals, measure_devices, take_inventory
 from heartbeat_core.launcher import Launcher
 from heartbeat_core.settings import load_settings
 from heartbeat_core.units import format_bytes_rate, format_ns, format_rate, format_share
@@ -66,16 +66,17 @@ def inventory_lines(inventory: DeviceInventory) -> Iterator[str]:
     hidden = ". ".join(hidden_bus(inventory.hidden)) if inventory.hidden else ""
     yield f"TPU chips on the PCI bus: {chips or hidden or 'none'}"
     for device in inventory.devices:
-        yield f"\n{'✓' if device.usable else '✗'} {device.backend:<12} {headline(device)}"
-        if device.usable:
-            facts = [f"{name} {device.found[name]}" for name in SHOWN if device.found.get(name) is not None]
-            yield f"  {' · '.join(facts)}\n  {device.python}"
-            dtypes = device.found.get("dtypes", {})
-            yield f"  dtypes: {', '.join(name for name, why in dtypes.items() if not why)}"
-            yield from (f"  no {name}: {why}" for name, why in dtypes.items() if why)
-            yield from peak_lines(device.peaks, device.found.get("peaks", {}).get("disturbed", ""))
-        else:
+        if not device.usable:
+            yield f"\n✗ {device.backend:<12} cannot run: {device.problem}"
             yield from (f"  {line}" for line in (device.cause, device.remedy) if line)
+            continue
+        yield f"\n✓ {device.backend:<12} can run{', as a rehearsal on the CPU: not a TPU' if device.found.get('rehearsal') else ''}"
+        facts = [f"{name} {device.found[name]}" for name in SHOWN if device.found.get(name) is not None]
+        yield f"  {' · '.join(facts)}\n  {device.python}"
+        dtypes = device.found.get("dtypes", {})
+        yield f"  dtypes: {', '.join(name for name, why in dtypes.items() if not why)}"
+        yield from (f"  no {name}: {why}" for name, why in dtypes.items() if why)
+        yield from peak_lines(device.peaks, device.found.get("peaks", {}).get("disturbed", ""))
 
 
 def peak_lines(peaks: tuple[PeakFigure, ...], disturbed: str) -> Iterator[str]:
@@ -91,9 +92,3 @@ def peak_lines(peaks: tuple[PeakFigure, ...], disturbed: str) -> Iterator[str]:
         yield "  There is nothing to transfer: the device is the host itself."
     if disturbed:
         yield f"  ! The figures may be too low: {disturbed}."
-
-
-def headline(device: Device) -> str:
-    if not device.usable:
-        return f"cannot run: {device.problem}"
-    return "can run, as a rehearsal on the CPU: not a TPU" if device.found.get("rehearsal") else "can run"
