@@ -352,7 +352,6 @@ def measure_hosts(args: argparse.Namespace, launcher: Launcher, config: Benchmar
 
 
 def host_exit_code(host: HostSummary) -> int:
-    """Judge a host that is over."""
     if host.lost:
         return EXIT_CODES.get(host.ending, 1)  # type: ignore[call-overload, no-any-return]  # it is a kind
     return 1 if host.quality in ("impossible", "wrong result") else 0

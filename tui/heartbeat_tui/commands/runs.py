@@ -208,7 +208,6 @@ def tag_run(args: argparse.Namespace) -> int:
 
 
 def change_label(args: argparse.Namespace, change: Relabel) -> int:
-    """Change the label of a run and print it."""
     index = open_index()
     entry = index.label(index.find(args.which), change)
     print_answer(args, {"run": entry.to_json()}, label_lines(entry))

@@ -41,8 +41,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def print_path(args: argparse.Namespace) -> int:
-    del args
+def print_path(_args: argparse.Namespace) -> int:
     print(settings_file(os.environ))
     return 0
 
