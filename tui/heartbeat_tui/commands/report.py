@@ -60,7 +60,6 @@ def run(args: argparse.Namespace) -> int:
             runner.cancel()
         report = runner.report()
         tree = {
-            "schema": 1,
             "emulated": label or None,
             "versions": versions(),
             "readiness": report.to_json(),
