@@ -7,7 +7,7 @@ import re
 from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, page
 from heartbeat_core.emulator.operations import begin
 from heartbeat_core.emulator.router import routes_of
-from heartbeat_core.emulator.state import Cloud, EmulatedOperation, EmulatedPolicy, EmulatedProject, Service
+from heartbeat_core.emulator.state import Cloud, EmulatedPolicy, EmulatedProject, Service
 
 ORGANIZATION = "organizations/424242424242"  # of projects that inherit roles
 PREFIX = "type.googleapis.com/google.cloud.resourcemanager.v3."
@@ -79,10 +79,8 @@ def create(cloud: Cloud, call: EmulatedCall) -> Json:
             return {"@type": "type.googleapis.com/google.cloudresourcemanager.v1.Project", **project_v1(project)}
         return {"@type": PREFIX + "Project", **project_v3(cloud, project)}
 
-    operation = EmulatedOperation(
-        f"operations/cp.{next(cloud.numbers)}", {"@type": PREFIX + "CreateProjectMetadata", "createTime": cloud.stamp()}
-    )
-    return begin(cloud, operation, cloud.scenario.timings.update_s, finish).to_json()
+    metadata = {"@type": PREFIX + "CreateProjectMetadata", "createTime": cloud.stamp()}
+    return begin(cloud, f"operations/cp.{next(cloud.numbers)}", metadata, cloud.scenario.timings.update_s, finish)
 
 
 def replace_policy(cloud: Cloud, policy: EmulatedPolicy, call: EmulatedCall) -> Json:

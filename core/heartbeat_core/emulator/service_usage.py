@@ -9,7 +9,7 @@ from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, error_inf
 from heartbeat_core.emulator.operations import begin
 from heartbeat_core.emulator.router import routes_of
 from heartbeat_core.emulator.seed import add_default_account, agent_email
-from heartbeat_core.emulator.state import Cloud, EmulatedOperation, EmulatedProject
+from heartbeat_core.emulator.state import Cloud, EmulatedProject
 
 DOMAIN = "serviceusage.googleapis.com"
 PREFIX = "type.googleapis.com/google.api.serviceusage."
@@ -94,7 +94,7 @@ def switch_on(cloud: Cloud, call: EmulatedCall, names: list[str], answer: str) -
         return {"@type": f"{PREFIX}v1.{answer}", **body}
 
     if not missing:
-        return EmulatedOperation("operations/noop.DONE_OPERATION", {}, response=finish()).to_json()
+        return {"name": "operations/noop.DONE_OPERATION", "metadata": {}, "done": True, "response": finish()}
     return started(cloud, project, names, finish)
 
 
@@ -102,8 +102,8 @@ def started(cloud: Cloud, project: EmulatedProject, names: list[str], finish: Ca
     """Start the operation that turns APIs on or off."""
     resources = [f"projects/{project.number}/services/{name}" for name in names]
     metadata = {"@type": PREFIX + "v1.OperationMetadata", "resourceNames": resources}
-    operation = EmulatedOperation(f"operations/acat.p2-{project.number}-{next(cloud.numbers)}", metadata)
-    return begin(cloud, operation, cloud.scenario.timings.enable_s, finish).to_json()
+    name = f"operations/acat.p2-{project.number}-{next(cloud.numbers)}"
+    return begin(cloud, name, metadata, cloud.scenario.timings.enable_s, finish)
 
 
 def billing_not_found(project: EmulatedProject, names: list[str]) -> ApiError:
@@ -134,12 +134,12 @@ def generate_identity(cloud: Cloud, call: EmulatedCall) -> Json:
     if not project.service(name).enabled:
         raise ApiError(400, f"Service {name} is not enabled for consumer 'project:{project.number}'.", status="FAILED_PRECONDITION")
     email = agent_email(project, "gcp-sa-tpu" if name == "tpu.googleapis.com" else name.partition(".")[0])
-    operation = EmulatedOperation(
-        f"operations/finished.DONE_OPERATION.{next(cloud.numbers)}",
-        {"@type": PREFIX + "v1beta1.OperationMetadata"},
-        response={"@type": PREFIX + "v1beta1.ServiceIdentity", "email": email, "uniqueId": cloud.unique_id()},
-    )
-    return operation.to_json()
+    return {
+        "name": f"operations/finished.DONE_OPERATION.{next(cloud.numbers)}",
+        "metadata": {"@type": PREFIX + "v1beta1.OperationMetadata"},
+        "done": True,
+        "response": {"@type": PREFIX + "v1beta1.ServiceIdentity", "email": email, "uniqueId": cloud.unique_id()},
+    }
 
 
 ROUTES = routes_of(

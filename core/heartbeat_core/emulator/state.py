@@ -167,30 +167,6 @@ class Queued(TpuResource):
 
 
 @dataclass
-class EmulatedOperation:
-    """Something under way; the dressing around it differs from API to API."""
-
-    name: str
-    metadata: Json
-    project: str = ""
-    service: str = ""
-    response: Json | None = None
-    error: Json | None = None
-
-    @property
-    def done(self) -> bool:
-        return self.response is not None or self.error is not None
-
-    def to_json(self) -> Json:
-        answer: Json = {"name": self.name, "metadata": self.metadata}
-        if self.done:
-            answer["done"] = True
-        if self.error is not None:
-            return {**answer, "error": self.error}
-        return {**answer, "response": self.response} if self.response is not None else answer
-
-
-@dataclass
 class EmulatedProject:
     """One project with all that lives in it."""
 
@@ -210,7 +186,7 @@ class EmulatedProject:
     queued: dict[str, Queued] = field(default_factory=dict)
     metadata: Json = field(default_factory=dict)
     networks: list[str] = field(default_factory=list)
-    requests: dict[str, EmulatedOperation] = field(default_factory=dict)  # by the id of the request that began them
+    requests: dict[str, Json] = field(default_factory=dict)  # the operations, by the id of the request that began them
     firewalls: dict[str, FirewallStart] = field(default_factory=dict)
 
     def service(self, name: str) -> Service:
@@ -237,7 +213,7 @@ class Cloud:
         self.clock = clock
         self.projects: dict[str, EmulatedProject] = {}
         self.billing_accounts: dict[str, bool] = {}  # open?
-        self.operations: dict[str, EmulatedOperation] = {}
+        self.operations: dict[str, Json] = {}  # by name
         self.agenda: list[Due] = []
         self.numbers = itertools.count(1)
         self.chance = random.Random(scenario.faults.seed)

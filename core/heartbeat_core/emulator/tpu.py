@@ -103,7 +103,7 @@ def create(cloud: Cloud, call: EmulatedCall) -> Json:
         node.state = "READY"
         return typed(project, node)
 
-    return start_operation(cloud, project, full, "create", cloud.scenario.timings.create_s, finish).to_json()
+    return start_operation(cloud, full, "create", cloud.scenario.timings.create_s, finish)
 
 
 def new_node(cloud: Cloud, project: EmulatedProject, name: str, slice_: Slice, body: Json, *, spot: bool) -> EmulatedNode:
@@ -210,7 +210,7 @@ def delete(cloud: Cloud, call: EmulatedCall) -> Json:
         project.nodes.pop(node.name, None)
         return EMPTY
 
-    return start_operation(cloud, project, node.name, "delete", cloud.scenario.timings.delete_s, finish).to_json()
+    return start_operation(cloud, node.name, "delete", cloud.scenario.timings.delete_s, finish)
 
 
 def change(cloud: Cloud, call: EmulatedCall, verb: str, states: tuple[str, str, str], seconds: float) -> Json:
@@ -226,7 +226,7 @@ def change(cloud: Cloud, call: EmulatedCall, verb: str, states: tuple[str, str, 
             node.state = after
         return typed(project, node)
 
-    return start_operation(cloud, project, node.name, verb, seconds, finish).to_json()
+    return start_operation(cloud, node.name, verb, seconds, finish)
 
 
 def start(cloud: Cloud, call: EmulatedCall) -> Json:
@@ -254,7 +254,7 @@ def update(cloud: Cloud, call: EmulatedCall) -> Json:
                 node.body[name] = value
         return typed(project, node)
 
-    return start_operation(cloud, project, node.name, "update", cloud.scenario.timings.update_s, finish).to_json()
+    return start_operation(cloud, node.name, "update", cloud.scenario.timings.update_s, finish)
 
 
 NODE_ROUTES = routes_of(
@@ -308,7 +308,7 @@ def create_queued(cloud: Cloud, call: EmulatedCall) -> Json:
     slice_ = check_spec(cloud, project, zone, specs[0]["node"])
     name = f"projects/{project.id}/locations/{zone}/queuedResources/{call.query.get('queuedResourceId')}"
     if begun := project.requests.get(call.query.get("requestId", "")):  # sent again: the answer is that of the first
-        return begun.to_json()
+        return begun
     if name in project.queued:
         raise ApiError(409, f"Resource '{name}' already exists")
     flexible = call.body.get("provisioningModel") == "FLEX_START"  # against the quotas of preemptible TPUs as well
@@ -321,10 +321,10 @@ def create_queued(cloud: Cloud, call: EmulatedCall) -> Json:
             cloud.later(cloud.scenario.timings.accept_s, lambda: provision(cloud, project, queued))
         return {"@type": PREFIX + "QueuedResource", **queued_json(queued)}
 
-    operation = start_operation(cloud, project, name, "create", cloud.scenario.timings.accept_s, accepted)
+    operation = start_operation(cloud, name, "create", cloud.scenario.timings.accept_s, accepted)
     if request := call.query.get("requestId"):
         project.requests[request] = operation
-    return operation.to_json()
+    return operation
 
 
 def provision(cloud: Cloud, project: EmulatedProject, queued: Queued) -> None:
@@ -368,7 +368,7 @@ def delete_queued(cloud: Cloud, call: EmulatedCall) -> Json:
             del project.nodes[name]
         return EMPTY
 
-    return start_operation(cloud, project, queued.name, "delete", cloud.scenario.timings.delete_s, finish).to_json()
+    return start_operation(cloud, queued.name, "delete", cloud.scenario.timings.delete_s, finish)
 
 
 def reset(cloud: Cloud, call: EmulatedCall) -> Json:
@@ -382,7 +382,7 @@ def reset(cloud: Cloud, call: EmulatedCall) -> Json:
         cloud.later(cloud.scenario.timings.accept_s, lambda: provision(cloud, project, queued))
         return {"@type": PREFIX + "QueuedResource", **queued_json(queued)}
 
-    return start_operation(cloud, project, queued.name, "reset", cloud.scenario.timings.update_s, finish).to_json()
+    return start_operation(cloud, queued.name, "reset", cloud.scenario.timings.update_s, finish)
 
 
 # That queued resources ask for the permissions of nodes is an assumption.
