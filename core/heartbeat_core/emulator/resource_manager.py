@@ -7,7 +7,7 @@ import re
 from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, page
 from heartbeat_core.emulator.operations import begin
 from heartbeat_core.emulator.router import routes_of
-from heartbeat_core.emulator.state import Cloud, EmulatedPolicy, EmulatedProject, Service
+from heartbeat_core.emulator.state import Cloud, EmulatedPolicy, EmulatedProject
 
 ORGANIZATION = "organizations/424242424242"  # of projects that inherit roles
 PREFIX = "type.googleapis.com/google.cloud.resourcemanager.v3."
@@ -72,8 +72,8 @@ def create(cloud: Cloud, call: EmulatedCall) -> Json:
     def finish() -> Json:
         project = EmulatedProject(name, number, str(title), "ACTIVE", cloud.stamp())
         project.policy.grant("roles/owner", cloud.scenario.principal)
-        for service in NEW_PROJECT_SERVICES:
-            project.services[f"{service}.googleapis.com"] = Service(enabled=True, answers=True)
+        project.enabled = {f"{service}.googleapis.com" for service in NEW_PROJECT_SERVICES}
+        project.answering = set(project.enabled)
         cloud.projects[name] = project
         if v1:
             return {"@type": "type.googleapis.com/google.cloudresourcemanager.v1.Project", **project_v1(project)}

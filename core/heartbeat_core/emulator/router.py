@@ -121,7 +121,7 @@ def check_consumer(cloud: Cloud, route: Route, call: EmulatedCall, project: Emul
         consumer = project
     if consumer is None:
         return
-    if not consumer.service(route.service).answers:
+    if route.service not in consumer.answering:
         raise service_disabled(route.service, SERVICES[route.service], consumer.number)
     if route.service in NEED_BILLING and not cloud.billed(consumer):
         raise refused("BILLING_DISABLED", route.service, consumer=f"projects/{consumer.number}")

@@ -16,7 +16,6 @@ from heartbeat_core.emulator.state import (
     EmulatedPolicy,
     EmulatedProject,
     Queued,
-    Service,
     timestamp,
 )
 
@@ -35,10 +34,9 @@ def start_cloud(scenario: Scenario, clock: Clock) -> Cloud:
         return cloud
     project = EmulatedProject(start.id, start.number, start.name, start.state, cloud.stamp(), start.billing_account)
     cloud.projects[project.id] = project
-    for name in scenario.services:
-        if name not in SERVICES:
-            raise ValueError(f"there is no API {name}")
-        project.services[name] = Service(enabled=True, answers=True)
+    if unknown := set(scenario.services) - set(SERVICES):
+        raise ValueError(f"there is no API {min(unknown)}")
+    project.enabled, project.answering = set(scenario.services), set(scenario.services)
     project.policy = policy_of(scenario.policy)
     project.policy.bindings += [
         EmulatedBinding(entry.role, [entry.member], {"title": entry.title, "expression": entry.expression})
@@ -47,7 +45,7 @@ def start_cloud(scenario: Scenario, clock: Clock) -> Cloud:
     project.inherited = policy_of(scenario.inherited)
     for name in scenario.agents:
         add_agent(project, name)
-    if project.service("compute.googleapis.com").enabled and scenario.default_account:
+    if "compute.googleapis.com" in project.enabled and scenario.default_account:
         add_default_account(cloud, project)
     for name, account in scenario.accounts.items():
         if not account.present:

@@ -121,14 +121,6 @@ class Account:
 
 
 @dataclass
-class Service:
-    """One API in one project: what Service Usage says of it, and whether it answers yet."""
-
-    enabled: bool = False
-    answers: bool = False
-
-
-@dataclass
 class TpuResource:
     """What lives in a zone: ``body`` is what its owner set, the rest what the Cloud knows of it."""
 
@@ -176,7 +168,8 @@ class EmulatedProject:
     state: str
     created: str
     billing_account: str = ""
-    services: dict[str, Service] = field(default_factory=dict)
+    enabled: set[str] = field(default_factory=set)  # APIs, as Service Usage says
+    answering: set[str] = field(default_factory=set)  # those that answer already
     policy: EmulatedPolicy = field(default_factory=EmulatedPolicy)
     inherited: EmulatedPolicy = field(default_factory=EmulatedPolicy)
     accounts: dict[str, Account] = field(default_factory=dict)
@@ -188,9 +181,6 @@ class EmulatedProject:
     networks: list[str] = field(default_factory=list)
     requests: dict[str, Json] = field(default_factory=dict)  # the operations, by the id of the request that began them
     firewalls: dict[str, FirewallStart] = field(default_factory=dict)
-
-    def service(self, name: str) -> Service:
-        return self.services.setdefault(name, Service())
 
     @property
     def default_account(self) -> str:
