@@ -41,29 +41,23 @@ def timestamp(seconds: float) -> str:
 EXPIRY = re.compile(r'\s*request\.time\s*<\s*timestamp\("([^"]+)"\)\s*')
 
 
-@dataclass
-class EmulatedBinding:
-    role: str
-    members: list[str]
-    condition: Json | None = None
+def binding_of(role: str, members: Iterable[str], condition: Json | None = None) -> Json:
+    return {"role": role, "members": list(members), **({"condition": condition} if condition else {})}
 
-    def to_json(self) -> Json:
-        answer: Json = {"role": self.role, "members": sorted(self.members)}
-        return {**answer, "condition": self.condition} if self.condition else answer
 
-    def holds(self, moment: str) -> bool:
-        """Return whether the condition is met; one that is no expiry date is not."""
-        if self.condition is None:
-            return True
-        found = EXPIRY.fullmatch(self.condition.get("expression", ""))
-        return found is not None and moment < found[1]
+def holds(binding: Json, moment: str) -> bool:
+    """Return whether the condition of a binding is met; one that is no expiry date is not."""
+    if "condition" not in binding:
+        return True
+    found = EXPIRY.fullmatch(binding["condition"].get("expression", ""))
+    return found is not None and moment < found[1]
 
 
 @dataclass
 class EmulatedPolicy:
     """Who holds which role on one resource; the etag changes with every write."""
 
-    bindings: list[EmulatedBinding] = field(default_factory=list)
+    bindings: list[Json] = field(default_factory=list)
     generation: int = 1
 
     @property
@@ -71,16 +65,17 @@ class EmulatedPolicy:
         return base64.b64encode(b"BwX%08d" % self.generation).decode()
 
     def to_json(self) -> Json:
-        version = 3 if any(binding.condition for binding in self.bindings) else 1
-        return {"version": version, "etag": self.etag, "bindings": [binding.to_json() for binding in self.bindings]}
+        version = 3 if any("condition" in binding for binding in self.bindings) else 1
+        bindings = [{**binding, "members": sorted(binding["members"])} for binding in self.bindings]
+        return {"version": version, "etag": self.etag, "bindings": bindings}
 
     def grant(self, role: str, member: str) -> None:
         for binding in self.bindings:
-            if binding.role == role and not binding.condition:
-                if member not in binding.members:
-                    binding.members.append(member)
+            if binding["role"] == role and "condition" not in binding:
+                if member not in binding["members"]:
+                    binding["members"].append(member)
                 return
-        self.bindings.append(EmulatedBinding(role, [member]))
+        self.bindings.append(binding_of(role, [member]))
 
     def replace(self, body: Json) -> None:
         """Take over a policy that was sent; raise ApiError where it is stale or names what does not exist."""
@@ -92,7 +87,7 @@ class EmulatedPolicy:
             if binding.get("role") not in read_roles() and not str(binding.get("role")).startswith("projects/"):
                 raise ApiError(400, f"Role {binding.get('role')} is not supported for this resource.")
         self.bindings = [
-            EmulatedBinding(binding["role"], list(binding["members"]), binding.get("condition"))
+            binding_of(binding["role"], binding["members"], binding.get("condition"))
             for binding in sent.get("bindings", [])
             if binding.get("members")
         ]
@@ -103,21 +98,21 @@ class EmulatedPolicy:
         return {
             permission
             for binding in self.bindings
-            if member in binding.members and binding.holds(moment) and binding.role in read_roles()
-            for permission in read_roles()[binding.role][1]
+            if member in binding["members"] and holds(binding, moment) and binding["role"] in read_roles()
+            for permission in read_roles()[binding["role"]][1]
         }
 
 
 @dataclass
 class Account:
-    """A service account."""
+    """A service account: ``body`` is what IAM says of it."""
 
-    email: str
-    unique_id: str
-    display_name: str = ""
-    description: str = ""
-    disabled: bool = False
+    body: Json
     policy: EmulatedPolicy = field(default_factory=EmulatedPolicy)
+
+    @property
+    def email(self) -> str:
+        return str(self.body["email"])
 
 
 @dataclass

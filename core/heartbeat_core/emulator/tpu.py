@@ -108,7 +108,7 @@ def create(cloud: Cloud, call: EmulatedCall) -> Json:
 
 def new_node(cloud: Cloud, project: EmulatedProject, name: str, slice_: Slice, body: Json, *, spot: bool) -> EmulatedNode:
     """Put a node there, still being created; the first of a project brings the service agent."""
-    if not any(binding.role in AGENTS.values() for binding in project.policy.bindings):
+    if not any(binding["role"] in AGENTS.values() for binding in project.policy.bindings):
         add_agent(project, "gcp-sa-tpu")
     kept = {key: body[key] for key in KEPT if key in body}
     account = kept.get("serviceAccount") or {}
