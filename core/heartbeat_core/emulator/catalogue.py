@@ -40,9 +40,6 @@ class TpuGeneration:
     per_host: int
     runtime: str
 
-    def hosts(self, size: int) -> int:
-        return 1 if size <= self.one_host else size // self.per_host
-
 
 FAMILIES = (
     TpuGeneration("v6e", "v6e", "V6E", "TPUV6E", "TPUV6EPreemptible", GRIDS, "chips", 8, 4, "v2-alpha-tpuv6e"),
@@ -92,7 +89,7 @@ class Slice:
 
     @property
     def hosts(self) -> int:
-        return self.family.hosts(self.size)
+        return 1 if self.size <= self.family.one_host else self.size // self.family.per_host
 
     def quota_id(self, *, spot: bool, scope: str) -> str:
         """Name the quota it counts against; ``scope`` is "Zone" or "Region"."""
@@ -107,10 +104,6 @@ def slices(zone: str) -> list[Slice]:
 
 def find_slice(zone: str, accelerator_type: str) -> Slice | None:
     return next((slice_ for slice_ in slices(zone) if slice_.type == accelerator_type), None)
-
-
-def slice_of_config(zone: str, kind: str, topology: str) -> Slice | None:
-    return next((slice_ for slice_ in slices(zone) if (slice_.family.config, slice_.topology) == (kind, topology)), None)
 
 
 @dataclass(frozen=True)

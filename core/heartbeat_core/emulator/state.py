@@ -8,6 +8,7 @@ import itertools
 import random
 import re
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -116,7 +117,7 @@ class Account:
 
 
 @dataclass
-class TpuResource:
+class TpuResource(ABC):
     """What lives in a zone: ``body`` is what its owner set, the rest what the Cloud knows of it."""
 
     name: str
@@ -129,6 +130,9 @@ class TpuResource:
     @property
     def zone(self) -> str:
         return self.name.split("/")[3]
+
+    @abstractmethod
+    def to_json(self) -> Json: ...
 
 
 @dataclass
@@ -145,12 +149,46 @@ class EmulatedNode(TpuResource):
         config = self.body.get("networkConfig")
         return True if config is None else bool(config.get("enableExternalIps"))
 
+    def to_json(self) -> Json:
+        """Describe it as the TPU API does; gcloud's list drops one without apiVersion."""
+        network = {"network": f"projects/{self.name.split('/')[1]}/global/networks/default", **(self.body.get("networkConfig") or {})}
+        network.setdefault("enableExternalIps", self.external)
+        answer: Json = {
+            **self.body,
+            "name": self.name,
+            "id": self.uid,
+            "state": self.state,
+            "createTime": self.created,
+            "apiVersion": "V2",
+            "acceleratorType": self.slice.type,
+            "acceleratorConfig": {"type": self.slice.family.config, "topology": self.slice.topology},
+            "networkConfig": network,
+            "cidrBlock": "10.128.0.0/20",
+        }
+        if self.state == "READY":
+            answer["health"] = "HEALTHY"
+            answer["networkEndpoints"] = [self.endpoint(worker) for worker in range(self.slice.hosts)]
+        return {**answer, **self.overlay}
+
+    def endpoint(self, worker: int) -> Json:
+        """Return one worker's addresses: those of the scenario, or made-up ones, the outer from a net kept for documentation."""
+        number = int(self.uid)
+        own = self.addresses[worker % len(self.addresses)] if self.addresses else ""
+        outer = {"externalIp": own or f"203.0.113.{(number + worker) % 250 + 1}"} if self.external else {}
+        return {"ipAddress": own or f"10.128.{number % 200}.{worker + 2}", "port": 8470, "accessConfig": outer}
+
 
 @dataclass
 class Queued(TpuResource):
     """A queued resource and the one node it asks for."""
 
     error: Json | None = None
+
+    def to_json(self) -> Json:
+        state: Json = {"state": self.state, "stateInitiator": "SERVICE"}
+        if self.error is not None:
+            state["failedData"] = {"error": self.error}
+        return {**self.body, "name": self.name, "state": state, "createTime": self.created}
 
 
 @dataclass

@@ -6,10 +6,10 @@ import binascii
 from collections.abc import Callable
 
 from heartbeat_core.emulator.catalogue import RUNTIMES, ZONES, slices
-from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, page
+from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json
 from heartbeat_core.emulator.operations import begin
 from heartbeat_core.emulator.router import collection, routes_of
-from heartbeat_core.emulator.state import Cloud, EmulatedProject
+from heartbeat_core.emulator.state import Cloud
 
 TPU = "tpu.googleapis.com"
 PREFIX = "type.googleapis.com/google.cloud.tpu.v2."
@@ -65,17 +65,6 @@ def runtime_versions(cloud: Cloud, call: EmulatedCall) -> dict[str, Json]:
 
 def no_location(call: EmulatedCall) -> ApiError:
     return ApiError(403, f"Location {call.args.get('zone', call.args.get('item'))} is not found or access is unauthorized.")
-
-
-def listed(cloud: Cloud, project: EmulatedProject, call: EmulatedCall, name: str, found: list[tuple[str, Json]]) -> Json:
-    """Return one page of what is in a zone, or anywhere for "-" but where a zone cannot be reached; ``found`` is (zone, item)."""
-    zone = call.args["zone"]
-    if zone != "-":
-        zone_of(call)
-        return page([item for place, item in found if place == zone], name, call)
-    missing = [f"projects/{project.id}/locations/{place}" for place in cloud.scenario.unreachable]
-    answer = page([item for place, item in found if place not in cloud.scenario.unreachable], name, call)
-    return {**answer, "unreachable": missing} if missing else answer
 
 
 def operations(cloud: Cloud, call: EmulatedCall) -> dict[str, Json]:
