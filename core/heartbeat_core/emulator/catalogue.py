@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 SERVICES: dict[str, str] = {
@@ -121,13 +122,11 @@ class QuotaDefinition:
 def tpu_quotas() -> list[QuotaDefinition]:
     found: dict[str, QuotaDefinition] = {}
     for family in FAMILIES:
-        for size in family.sizes:
-            for spot in (False, True):
-                for scope in ("Zone", "Region"):
-                    name = Slice(family, size).quota_id(spot=spot, scope=scope)
-                    metric = "tpu.googleapis.com/" + name.partition("PerProject")[0].lower()
-                    display = f"TPU {family.name} {'preemptible ' * spot}{family.unit} per project per {scope.lower()}"
-                    found[name] = QuotaDefinition("tpu.googleapis.com", name, metric, scope.lower(), 0, display)
+        for size, spot, scope in itertools.product(family.sizes, (False, True), ("Zone", "Region")):
+            name = Slice(family, size).quota_id(spot=spot, scope=scope)
+            metric = "tpu.googleapis.com/" + name.partition("PerProject")[0].lower()
+            display = f"TPU {family.name} {'preemptible ' * spot}{family.unit} per project per {scope.lower()}"
+            found[name] = QuotaDefinition("tpu.googleapis.com", name, metric, scope.lower(), 0, display)
     return list(found.values())
 
 
