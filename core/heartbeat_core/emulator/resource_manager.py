@@ -83,6 +83,14 @@ def create(cloud: Cloud, call: EmulatedCall) -> Json:
     return begin(cloud, f"operations/cp.{next(cloud.numbers)}", metadata, cloud.scenario.timings.update_s, finish)
 
 
+def get_policy(cloud: Cloud, call: EmulatedCall) -> Json:
+    return cloud.project(call).policy.to_json()
+
+
+def set_policy(cloud: Cloud, call: EmulatedCall) -> Json:
+    return replace_policy(cloud, cloud.project(call).policy, call)
+
+
 def replace_policy(cloud: Cloud, policy: EmulatedPolicy, call: EmulatedCall) -> Json:
     """Replace a policy; refuse one that names a service account of an emulated project which is not there."""
     known = {account.email for _, account in cloud.accounts()}
@@ -124,6 +132,7 @@ def effective_policy(cloud: Cloud, call: EmulatedCall) -> Json:
     return {"name": f"projects/{cloud.project(call).number}/policies/{name}", "spec": {"rules": [rule]}}
 
 
+PROJECT = "/(v1|v3)/projects/{project}"
 ROUTES = routes_of(
     "orgpolicy.googleapis.com",
     ("GET", "/v2/projects/{project}/policies/{constraint}:getEffectivePolicy", effective_policy, "orgpolicy.policy.get"),
@@ -135,17 +144,7 @@ ROUTES = routes_of(
     ("GET", "/v1/projects", list_v1, ""),
     ("GET", "/v3/projects/{project}", lambda cloud, call: project_v3(cloud, cloud.project(call)), "resourcemanager.projects.get"),
     ("GET", "/v1/projects/{project}", lambda cloud, call: project_v1(cloud.project(call)), "resourcemanager.projects.get"),
-    (
-        "POST",
-        "/(v1|v3)/projects/{project}:getIamPolicy",
-        lambda cloud, call: cloud.project(call).policy.to_json(),
-        "resourcemanager.projects.getIamPolicy",
-    ),
-    (
-        "POST",
-        "/(v1|v3)/projects/{project}:setIamPolicy",
-        lambda cloud, call: replace_policy(cloud, cloud.project(call).policy, call),
-        "resourcemanager.projects.setIamPolicy",
-    ),
-    ("POST", "/(v1|v3)/projects/{project}:testIamPermissions", test_permissions, ""),
+    ("POST", PROJECT + ":getIamPolicy", get_policy, "resourcemanager.projects.getIamPolicy"),
+    ("POST", PROJECT + ":setIamPolicy", set_policy, "resourcemanager.projects.setIamPolicy"),
+    ("POST", PROJECT + ":testIamPermissions", test_permissions, ""),
 )
