@@ -1,7 +1,7 @@
 """The target, the TPU VM to set up, and the source of each part of it.
 
 In this order: flags, the environment (HEARTBEAT_CLOUD_…, then the handbook's names, then Google's own), the settings file,
-gcloud's configuration, the credentials, the metadata server, a default.
+gcloud's configuration, a demo (its project), the metadata server, a default.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def choose_target(
     gcloud: GcloudConfig,
     settings: Settings | None = None,
     metadata: Metadata | None = None,
-    login_project: SourcedValue | None = None,
+    demo_project: SourcedValue | None = None,
 ) -> Target:
     """Choose every part by the order above; ``flags`` maps the names of parts to what was given, None for nothing.
 
@@ -112,8 +112,8 @@ def choose_target(
             yield configured
         yield setting
         yield configured
-        if name == "project" and login_project:
-            yield login_project
+        if name == "project" and demo_project:
+            yield demo_project
         if metadata:
             known = {**vars(metadata), "runtime_version": metadata.tpu_env.get("RUNTIME_VERSION")}
             yield SourcedValue(known.get(name), "the metadata server")
