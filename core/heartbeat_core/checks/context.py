@@ -185,7 +185,7 @@ def detect_environment(
 ) -> CheckEnvironment:
     """Return the environment of the checks. The only call is to the metadata server, on a Google VM.
 
-    ``flags`` maps the parts of a target to what was given; ``project`` is the default. Raise HeartbeatError for an invalid
+    ``flags`` maps the parts of a target to what was given; ``project`` is that of a demo. Raise HeartbeatError for an invalid
     endpoint or provisioning model.
     """
     environ = os.environ if environ is None else environ
@@ -193,7 +193,7 @@ def detect_environment(
     base = find_endpoint(endpoint, environ)
     gcloud = read_gcloud(environ)
     metadata = read_metadata(environ) if on_google(environ) else None
-    target = choose_target(flags or {}, environ=environ, gcloud=gcloud, settings=settings, metadata=metadata, login_project=project)
+    target = choose_target(flags or {}, environ=environ, gcloud=gcloud, settings=settings, metadata=metadata, demo_project=project)
     open_ = partial(open_session, endpoint=base, environ=environ, limits=limits)
     return CheckEnvironment(target, open_, gcloud, metadata, base, environ, xla_python=xla_python(settings))
 

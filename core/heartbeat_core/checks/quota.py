@@ -9,7 +9,7 @@ from functools import partial
 from heartbeat_core.checks.check import EXISTS, Check, Finding, failed, not_applicable, passed, unknown, warned
 from heartbeat_core.checks.context import Context
 from heartbeat_core.cloud import quotas
-from heartbeat_core.cloud.accelerators import BOOT_DISK_GB, FAMILIES, PREEMPTIBLE, Accelerator, Family, Provisioning, Scope
+from heartbeat_core.cloud.accelerators import BOOT_DISK_GB, FAMILIES, MACHINES, PREEMPTIBLE, Accelerator, Provisioning, Scope
 from heartbeat_core.cloud.compute import get_region_quotas
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.quotas import Limit, Quota
@@ -109,7 +109,8 @@ def compare(context: Context, scope: Scope, place: str | None) -> Finding:
     quota_id = kind.quota_id(model, scope)
     if quota_id is None:
         return unknown(f"could not tell: the name of {kind.family.name}'s quota is unknown", "", do.quota_page(context.words))
-    what = f"{'preemptible ' * (model in PREEMPTIBLE)}{kind.family.name} {units(kind.family, kind.size)}"
+    unit = kind.family.unit.removesuffix("s") if kind.size == 1 else kind.family.unit
+    what = f"{'preemptible ' * (model in PREEMPTIBLE)}{kind.family.name} {unit}"
     need = Need(quotas.TPU, quota_id, scope, place, kind.size, what)
     quota = quotas.get_quota(context.session, context.project, need.service, need.quota_id)
     if quota is None:
@@ -133,11 +134,6 @@ def reserved(context: Context, kind: Accelerator) -> Finding:
     why = "A TPU VM of a reservation is limited by the reservation. What is left of it cannot be read here."
     remedy = Remedy("List the reservations of the project.", command)
     return unknown(f"could not tell: is there a reservation for {kind.type}?", why, remedy)
-
-
-def units(family: Family, number: int) -> str:
-    """Return the unit of a family's quotas, singular for 1."""
-    return family.unit.removesuffix("s") if number == 1 else family.unit
 
 
 def with_usage(context: Context, need: Need, quota: Quota, limit: Limit, use: QuotaUsage) -> Finding:
@@ -200,9 +196,10 @@ def hyperdisk(context: Context) -> Finding:
 def cpus(context: Context) -> Finding:
     """Check CPUs; no source says that a TPU VM uses this quota, so the result is advisory."""
     kind = context.target.accelerator
-    if kind is None or kind.machine is None:
+    if kind is None or kind.type not in MACHINES:
         return not_applicable("advisory; the number of CPUs of such a VM is unknown")
-    found = regional(context, quotas.CPUS, kind.machine.vcpus, f"CPUs for a {kind.machine.type}")
+    machine, number = MACHINES[kind.type]
+    found = regional(context, quotas.CPUS, number, f"CPUs for a {machine}")
     if found.status != "fail":
         return found
     why = "Advisory: no source says that a TPU VM counts against this quota, though the handbook asks for it."

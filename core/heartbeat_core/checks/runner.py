@@ -14,6 +14,7 @@ from heartbeat_core.checks.result import CheckReport, Result
 from heartbeat_core.cloud.auth import Principal
 from heartbeat_core.cloud.cancellation import Cancellation
 from heartbeat_core.cloud.errors import CloudError
+from heartbeat_core.cloud.session import Evidence
 from heartbeat_core.diagnosis import remedies as do
 from heartbeat_core.diagnosis.model import Diagnosis
 
@@ -49,10 +50,10 @@ VIEWER_ROLES = {
 
 @dataclass(frozen=True)
 class Failure:
-    """What an exception in a check means: ``finding``, unless the check ``blocker`` failed and has to be fixed first."""
+    """What an exception in a check means: ``finding``, unless the check ``blocker`` failed and has to be fixed first, for ``cause``."""
 
     finding: Finding
-    diagnosis: Diagnosis | None = None
+    cause: str = ""
     blocker: str = ""
 
 
@@ -60,14 +61,14 @@ def failure_of(error: BaseException, check: Check, words: Mapping[str, str]) -> 
     from heartbeat_core.diagnosis.diagnose import diagnose_exception  # here: most checks raise nothing
 
     if isinstance(error, Blocked):
-        return Failure(unknown(str(error)), blocker=error.by)
+        return Failure(unknown(str(error)), str(error), error.by)
     diagnosis = diagnose_exception(error, "call", words)
     if diagnosis.id in DENIED:
         permission = (error.metadata.get("permission") if isinstance(error, CloudError) else None) or check.permission
         # without access to the project its APIs cannot be read
-        return Failure(denied(diagnosis, permission, words), diagnosis, "project.exists" if check.group == "api" else "")
+        return Failure(denied(diagnosis, permission, words), diagnosis.title, "project.exists" if check.group == "api" else "")
     finding = unknown(f"could not tell: {diagnosis.title}", diagnosis.why, *diagnosis.remedies, link=diagnosis.link)
-    return Failure(finding, diagnosis, blocker_of(error, diagnosis))
+    return Failure(finding, diagnosis.title, blocker_of(error, diagnosis))
 
 
 def denied(diagnosis: Diagnosis, permission: str, words: Mapping[str, str]) -> Finding:
@@ -241,12 +242,9 @@ class CheckRound:
         if self.running.get(name) is not context:
             return
         del self.running[name]
-        check, took_s = self.runner.checks[name], context.took_s
-        if isinstance(outcome, Finding):
-            self.settle(result_of(check, outcome, context, took_s))
-            return
-        failure = failure_of(outcome, check, context.words)
-        result = result_of(check, failure.finding, context, took_s)
+        check, took_ms = self.runner.checks[name], 1e3 * context.took_s
+        failure = Failure(outcome) if isinstance(outcome, Finding) else failure_of(outcome, check, context.words)
+        result = result_of(check, failure.finding, context.evidence, took_ms)
         if failure.blocker and failure.blocker != name:
             self.held[name] = result, failure
             self.want(failure.blocker)
@@ -270,21 +268,18 @@ class CheckRound:
         del self.held[name]
         found = self.runner.results.get(blocker)
         if found and found.status in STOPS:
-            why = failure.diagnosis.title if failure.diagnosis else failure.finding.summary
-            stopped = blocked(self.runner.checks[name], roots([found]), f"{why[0].upper()}{why[1:]}.")
-            self.settle(replace(stopped, evidence=result.evidence, took_ms=result.took_ms))
-        else:
-            self.settle(result)
+            why = f"{failure.cause[0].upper()}{failure.cause[1:]}."
+            stopped = blocked(self.runner.checks[name], roots([found]), why)
+            result = replace(stopped, evidence=result.evidence, took_ms=result.took_ms)
+        self.settle(result)
         return True
 
     def give_up_late(self) -> None:
         """Settle the checks whose time is over as unknown."""
-        for name in [name for name, context in self.running.items() if not context.deadline.left_s]:
-            context, check = self.running.pop(name), self.runner.checks[name]
-            context.cancellation.cancel()
-            took_s = context.took_s
-            failure = failure_of(TimeoutError(f"no answer within {check.limit_s:.3g} s"), check, context.words)
-            self.settle(result_of(check, failure.finding, context, took_s))
+        for name, context in list(self.running.items()):
+            if not context.deadline.left_s:
+                context.cancellation.cancel()
+                self.take(name, context, TimeoutError(f"no answer within {context.limit_s:.3g} s"))
 
     def settle(self, result: Result) -> None:
         self.done.add(result.id)
@@ -293,19 +288,15 @@ class CheckRound:
         self.runner.on_result(result)
 
 
-def result_of(check: Check, finding: Finding, context: Context, took_s: float) -> Result:
+def result_of(check: Check, finding: Finding, evidence: tuple[Evidence, ...] = (), took_ms: float = 0.0) -> Result:
     return Result(
-        check.id, check.group, check.question, finding.status, finding.summary, finding.why, context.evidence, finding.remedies,
-        permission=check.permission, link=finding.link or check.link, took_ms=1e3 * took_s, title=check.title,
+        check.id, check.group, check.question, finding.status, finding.summary, finding.why, evidence, finding.remedies,
+        permission=check.permission, link=finding.link or check.link, took_ms=took_ms, title=check.title,
     )  # fmt: skip
 
 
 def blocked(check: Check, by: tuple[str, ...], why: str = "") -> Result:
-    summary = f"waits for {' and '.join(by)}"
-    return Result(
-        check.id, check.group, check.question, "blocked", summary, why,
-        blocked_by=by, permission=check.permission, link=check.link, title=check.title,
-    )  # fmt: skip
+    return replace(result_of(check, Finding("blocked", f"waits for {' and '.join(by)}", why)), blocked_by=by)
 
 
 def roots(results: Iterable[Result]) -> tuple[str, ...]:

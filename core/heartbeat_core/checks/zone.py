@@ -39,9 +39,8 @@ def not_offered(context: Context, summary: str, zone: str, wanted: str) -> Findi
     """Return the failure with the zones that do offer it, the nearest first."""
     found, unreachable = zones_offering(context, zone, wanted)
     words = context.words
-    why = f"{wanted} is offered in {', '.join(found[:SHOWN])}{' and others' * (len(found) > SHOWN)}." if found else ""
-    if not found:
-        why = f"No zone offers {wanted}."
+    shown = f"{', '.join(found[:SHOWN])}{' and others' * (len(found) > SHOWN)}"
+    why = f"{wanted} is offered in {shown}." if found else f"No zone offers {wanted}."
     if unreachable:
         why += f" {unreachable} zones did not answer."
     nearest = (do.set_zone({**words, "zone": found[0]}),) if found else ()

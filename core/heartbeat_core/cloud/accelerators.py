@@ -36,14 +36,6 @@ class Family:
     hyperdisk: bool = False
 
 
-@dataclass(frozen=True)
-class Machine:
-    """The VM that stands before one type, of one host."""
-
-    type: str
-    vcpus: int
-
-
 FAMILIES = (
     Family("v2", "v2", "cores", 2, OLDEST_RUNTIME),
     Family("v3", "v3", "cores", 2, OLDEST_RUNTIME),
@@ -53,11 +45,12 @@ FAMILIES = (
     Family("v6e", "v6e", "chips", 1, "v2-alpha-tpuv6e", "TPUV6E", "TPUV6EPreemptible", hyperdisk=True),
 )
 SERVING_SIZES = (1, 4, 8)  # v5litepod of these sizes has quotas of its own
+# The VM that stands before a type of one host, and its vCPUs; only those for which a source was found.
 MACHINES = {
-    "v5litepod-1": Machine("ct5lp-hightpu-1t", 24),
-    "v6e-1": Machine("ct6e-standard-1t", 44),
-    "v6e-4": Machine("ct6e-standard-4t", 180),
-    "v6e-8": Machine("ct6e-standard-8t", 180),
+    "v5litepod-1": ("ct5lp-hightpu-1t", 24),
+    "v6e-1": ("ct6e-standard-1t", 44),
+    "v6e-4": ("ct6e-standard-4t", 180),
+    "v6e-8": ("ct6e-standard-8t", 180),
 }
 
 
@@ -72,11 +65,6 @@ class Accelerator:
     @property
     def chips(self) -> int:
         return self.size if self.family.unit == "chips" else max(1, self.size // self.family.cores_per_chip)
-
-    @property
-    def machine(self) -> Machine | None:
-        """Describe the VM before it, None where no source was found."""
-        return MACHINES.get(self.type)
 
     def quota_id(self, provisioning: Provisioning, scope: Scope) -> str | None:
         """Name the quota of the Cloud TPU API it counts against, None where that is not known."""

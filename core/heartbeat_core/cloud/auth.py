@@ -51,12 +51,11 @@ class Principal:
 
 @dataclass(frozen=True)
 class Login:
-    """Credentials that were found; ``project`` is the one they name."""
+    """Credentials that were found."""
 
     credentials: Any = field(repr=False)
     principal: Principal
     quota_project: SourcedValue
-    project: str | None = None
 
 
 def anonymous() -> Login:
@@ -83,7 +82,7 @@ def find_login(environ: Mapping[str, str]) -> Login:
         if metadata.email:
             credentials = compute_engine.Credentials(scopes=SCOPES)  # type: ignore[no-untyped-call]
             credentials = credentials.with_quota_project(quota.value) if quota else credentials
-            return Login(credentials, Principal(metadata.email, "metadata server", "the metadata server"), quota, metadata.project)
+            return Login(credentials, Principal(metadata.email, "metadata server", "the metadata server"), quota)
         raise CloudError("no credentials", "This VM has no service account, so its programs have no credentials.")
     raise CloudError(
         "no credentials",
@@ -103,7 +102,7 @@ def from_file(path: Path, source: str, quota: SourcedValue) -> Login:
     try:
         with warnings.catch_warnings():  # a check reports a missing quota project
             warnings.simplefilter("ignore")
-            credentials, project = load_credentials_from_file(str(path))  # type: ignore[no-untyped-call]
+            credentials, _ = load_credentials_from_file(str(path))  # type: ignore[no-untyped-call]
     except (GoogleAuthError, ValueError, TypeError, AttributeError, KeyError) as error:  # it does not validate the file
         raise CloudError("no credentials", f"The credentials in {path} (from {source}) cannot be used: {error}") from error
     credentials = with_scopes_if_required(credentials, SCOPES)  # type: ignore[no-untyped-call]
@@ -113,7 +112,7 @@ def from_file(path: Path, source: str, quota: SourcedValue) -> Login:
         quota = SourcedValue(getattr(credentials, "quota_project_id", None), str(path))
     sort = SORTS.get(text(info, "type"), "external account")
     email = text(info, "client_email") or text(info, "account") or getattr(credentials, "service_account_email", None)
-    return Login(credentials, Principal(email or None, sort, f"{path} ({source})"), quota, project or text(info, "project_id"))
+    return Login(credentials, Principal(email or None, sort, f"{path} ({source})"), quota)
 
 
 def email_of(id_token: object) -> str | None:

@@ -103,8 +103,7 @@ def has_nat(session: CloudSession, project: str, region: str, network: str) -> b
 
 
 def region_quotas_of(answer: Any) -> dict[str, RegionQuota]:
-    found = {text(row, "metric"): RegionQuota(real(row, "limit"), usage_of(row)) for row in rows(answer, "quotas")}
-    return {metric: quota for metric, quota in found.items() if metric is not None}
+    return {metric: RegionQuota(real(row, "limit"), usage_of(row)) for row in rows(answer, "quotas") if (metric := text(row, "metric"))}
 
 
 def usage_of(row: Mapping[str, Any]) -> float | None:

@@ -36,9 +36,6 @@ class HttpConnection:
         self.http = self.prepare(requests.Session())
         self.tpu_client: Any = None  # that of google-cloud-tpu, from its first call on
 
-    def __repr__(self) -> str:
-        return f"<Connection as {self.principal}>"
-
     def prepare(self, http: Session) -> Session:
         """Set up a session of requests: as many connections as calls at the same time, our name, no proxy before an emulator."""
         adapter = requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS)

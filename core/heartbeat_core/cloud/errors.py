@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Literal, ParamSpec, TypeVar
 
-from heartbeat_core.cloud.json_fields import rows, table, text
+from heartbeat_core.cloud.json_fields import labels, rows, text
 from heartbeat_core.errors import COULD_NOT_TELL, HeartbeatError, without_controls
 
 P = ParamSpec("P")
@@ -118,7 +118,7 @@ def refusal(service: str, status: int, body: bytes, retry_after: str | None = No
         status=status,
         code=text(error, "status"),
         reason=text(info, "reason"),
-        metadata={key: value for key, value in table(info, "metadata").items() if isinstance(value, str)},
+        metadata=labels(info, "metadata"),
         retry_after_s=seconds(retry_after),
     )
 

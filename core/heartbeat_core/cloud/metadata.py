@@ -45,16 +45,20 @@ def read_metadata(environ: Mapping[str, str], timeout_s: float = TIMEOUT_S) -> M
         project = ask(host, "project/project-id", timeout_s)
     except OSError:
         return None
-    env = read_tpu_env(attribute(host, "instance/attributes/tpu-env", timeout_s) or "")
-    scopes = attribute(host, "instance/service-accounts/default/scopes", timeout_s)
+
+    def of_instance(path: str) -> str | None:
+        with contextlib.suppress(OSError):
+            return ask(host, f"instance/{path}", timeout_s)
+        return None
+
+    env = read_tpu_env(of_instance("attributes/tpu-env") or "")
+    scopes = of_instance("service-accounts/default/scopes")
     return Metadata(
         project=project,
-        zone=last(attribute(host, "instance/zone", timeout_s)) or env.get("ZONE"),
-        email=attribute(host, "instance/service-accounts/default/email", timeout_s),
+        zone=last(of_instance("zone")) or env.get("ZONE"),
+        email=of_instance("service-accounts/default/email"),
         scopes=tuple(scopes.split()) if scopes is not None else None,
-        accelerator_type=attribute(host, "instance/attributes/accelerator-type", timeout_s)
-        or env.get("ACCELERATOR_TYPE")
-        or env.get("TPU_ACCELERATOR_TYPE"),
+        accelerator_type=of_instance("attributes/accelerator-type") or env.get("ACCELERATOR_TYPE") or env.get("TPU_ACCELERATOR_TYPE"),
         tpu_env=env,
     )
 
@@ -66,12 +70,6 @@ def on_google(environ: Mapping[str, str]) -> bool:
     with contextlib.suppress(OSError, UnicodeDecodeError):
         return PRODUCT.read_text().strip().startswith("Google")
     return False
-
-
-def attribute(host: str, path: str, timeout_s: float) -> str | None:
-    with contextlib.suppress(OSError):
-        return ask(host, path, timeout_s)
-    return None
 
 
 def ask(host: str, path: str, timeout_s: float) -> str | None:

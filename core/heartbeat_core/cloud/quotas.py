@@ -61,9 +61,16 @@ class Quota:
     why_not: str | None
 
     def limit(self, place: str) -> Limit:
-        """Find the limit in the zone or region ``place``."""
-        row = choose_row(self, place)
-        return row.limit if row else Limit("unset")
+        """Find the limit in the zone or region ``place``: of a row that names it, else of one that lists it, else of that for everywhere.
+
+        A row that names anything else, such as a family of TPUs, is none of ours, wherever it holds.
+        """
+        named = [row for row in self.rows if row.dimensions.keys() <= set(PLACES) and place in row.dimensions.values()]
+        unnamed = [row for row in self.rows if not row.dimensions]
+        listed = [row for row in unnamed if place in row.locations]
+        # only a quota that does not go by places holds everywhere without saying so
+        everywhere = [] if set(self.dimensions) & set(PLACES) else unnamed
+        return next((row.limit for row in (*named, *listed, *everywhere)), Limit("unset"))
 
 
 def get_quota(session: CloudSession, project: str, service: str, quota_id: str) -> Quota | None:
@@ -75,19 +82,6 @@ def get_quota(session: CloudSession, project: str, service: str, quota_id: str) 
 def list_quotas(session: CloudSession, project: str, service: str) -> tuple[Quota, ...]:
     found = session.list(SERVICE, infos(project, service), "quotaInfos", {"pageSize": "1000"})
     return tuple(quota_of(item) for item in found)
-
-
-def choose_row(quota: Quota, place: str) -> QuotaRow | None:
-    """Take the row whose dimensions name ``place``, else the first one whose locations hold it, else the one for everywhere.
-
-    A row that names anything else, such as a family of TPUs, is none of ours, wherever it holds.
-    """
-    named = [row for row in quota.rows if row.dimensions.keys() <= set(PLACES) and place in row.dimensions.values()]
-    unnamed = [row for row in quota.rows if not row.dimensions]
-    listed = [row for row in unnamed if place in row.locations]
-    # only a quota that does not go by places holds everywhere without saying so
-    everywhere = [] if set(quota.dimensions) & set(PLACES) else unnamed
-    return next(iter([*named, *listed, *everywhere]), None)
 
 
 def infos(project: str, service: str) -> str:

@@ -189,10 +189,11 @@ class CloudSession:
             return send(self.timeout(deadline))
 
         def again(error: Exception) -> bool:
-            if not (reads and isinstance(error, CloudError) and may_repeat(error)) or self.cancellation.cancelled:
+            if not (reads and isinstance(error, CloudError)) or self.cancellation.cancelled:
                 return False
             waits[0] = self.wait(error, exchange.tries)
-            return exchange.tries < self.limits.tries and waits[0] < deadline.left_s
+            passing = error.kind == "cut" or error.status in AGAIN
+            return passing and exchange.tries < self.limits.tries and waits[0] < deadline.left_s
 
         try:
             answer: T = self.limited(lambda: retry_target(once, again, iter(lambda: waits[0], None)), service, deadline)
@@ -229,10 +230,6 @@ class CloudSession:
         longest = self.limits.backoff_s * 2**tries
         own: float = longest * random.uniform(0.5, 1.0)
         return max(error.retry_after_s or 0.0, own)
-
-
-def may_repeat(error: CloudError) -> bool:
-    return error.kind == "cut" or (error.kind == "refused" and error.status in AGAIN)
 
 
 def every_page(read: Callable[[str], T], service: str, key: str, answer_of: Callable[[T], Any] = lambda page: page) -> Iterator[T]:

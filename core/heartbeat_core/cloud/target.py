@@ -1,7 +1,7 @@
 """The target, the TPU VM to set up, and the source of each part of it.
 
 In this order: flags, the environment (HEARTBEAT_CLOUD_…, then the handbook's names, then Google's own), the settings file,
-gcloud's configuration, the credentials, the metadata server, a default.
+gcloud's configuration, a demo (its project), the metadata server, a default.
 """
 
 from __future__ import annotations
@@ -90,14 +90,36 @@ def choose_target(
     gcloud: GcloudConfig,
     settings: Settings | None = None,
     metadata: Metadata | None = None,
-    login_project: SourcedValue | None = None,
+    demo_project: SourcedValue | None = None,
 ) -> Target:
     """Choose every part by the order above; ``flags`` maps the names of parts to what was given, None for nothing.
 
     Raise HeartbeatError for an invalid zone or provisioning model.
     """
-    sources = (flags, environ, gcloud, settings or Settings(), login_project, metadata)
-    chosen = {name: next(filter(None, candidates(name, *sources)), NOT_SET) for name in PARTS}
+    stored = settings or Settings()
+
+    def candidates(name: str, part: Part) -> Iterator[SourcedValue]:
+        """Yield what may set a part, in the order above; values may be missing."""
+        key = f"cloud.{name}"
+        yield SourcedValue(flags.get(name), part.flag)
+        setting = SourcedValue(stored[key] or None, stored.source(key)) if part.setting else NOT_SET
+        if setting.source.startswith(PREFIX):
+            yield setting
+        for variable in part.variables:
+            yield SourcedValue(environ.get(variable), variable)
+        configured = gcloud.properties.get(part.gcloud) or NOT_SET
+        if configured.source in environ:  # CLOUDSDK_CORE_PROJECT
+            yield configured
+        yield setting
+        yield configured
+        if name == "project" and demo_project:
+            yield demo_project
+        if metadata:
+            known = {**vars(metadata), "runtime_version": metadata.tpu_env.get("RUNTIME_VERSION")}
+            yield SourcedValue(known.get(name), "the metadata server")
+        yield SourcedValue(part.default, "default")
+
+    chosen = {name: next(filter(None, candidates(name, part)), NOT_SET) for name, part in PARTS.items()}
     if not chosen["runtime_version"] and (accelerator := find_accelerator(chosen["accelerator_type"].value)):
         chosen["runtime_version"] = SourcedValue(accelerator.family.runtime, f"goes with {accelerator.type}")
     zone = chosen["zone"]
@@ -111,36 +133,6 @@ def choose_target(
             f"{model.value!r} is no provisioning model", f"It is set by {model.source}.", f"It is {', '.join(PROVISIONING)}."
         )
     return Target(**chosen)
-
-
-def candidates(
-    name: str,
-    flags: Mapping[str, str | None],
-    environ: Mapping[str, str],
-    gcloud: GcloudConfig,
-    settings: Settings,
-    login_project: SourcedValue | None,
-    metadata: Metadata | None,
-) -> Iterator[SourcedValue]:
-    """Yield what may set a part, in the order above; values may be missing."""
-    part, key = PARTS[name], f"cloud.{name}"
-    yield SourcedValue(flags.get(name), part.flag)
-    setting = SourcedValue(settings[key] or None, settings.source(key)) if part.setting else NOT_SET
-    if setting.source.startswith(PREFIX):
-        yield setting
-    for variable in part.variables:
-        yield SourcedValue(environ.get(variable), variable)
-    configured = gcloud.properties.get(part.gcloud) or NOT_SET
-    if configured.source in environ:  # CLOUDSDK_CORE_PROJECT
-        yield configured
-    yield setting
-    yield configured
-    if name == "project" and login_project:
-        yield login_project
-    if metadata:
-        known = {**vars(metadata), "runtime_version": metadata.tpu_env.get("RUNTIME_VERSION")}
-        yield SourcedValue(known.get(name), "the metadata server")
-    yield SourcedValue(part.default, "default")
 
 
 @dataclass(frozen=True)

@@ -166,10 +166,6 @@ def first(values: Iterable[str | None]) -> str:
     return NO_VALUE if not known else known[0] + (f" +{len(known) - 1}" if len(known) > 1 else "")
 
 
-def service_account(row: VmRow) -> str | None:
-    return row.node.service_account if row.node else None
-
-
 PROBLEMS_FIRST: Order = ("state", False)
 COLUMNS: tuple[ColumnSpec[VmRow], ...] = (
     ColumnSpec(
@@ -234,9 +230,9 @@ COLUMNS: tuple[ColumnSpec[VmRow], ...] = (
         json=lambda row: addresses(row, external=False), json_key="internal_ips",
     ),
     ColumnSpec(
-        "account", "SERVICE ACCOUNT", lambda row: service_account(row) or NO_VALUE, least=10, most=60, worth=1, wide=True,
-        shorten=lambda text: text.partition("@")[0],
-        json=service_account, json_key="service_account",
+        "account", "SERVICE ACCOUNT", lambda row: (row.node and row.node.service_account) or NO_VALUE, least=10, most=60, worth=1,
+        wide=True, shorten=lambda text: text.partition("@")[0],
+        json=lambda row: row.node and row.node.service_account, json_key="service_account",
     ),
     ColumnSpec(
         "nodes", "NODES", lambda row: first(row.resource.nodes) if isinstance(row.resource, QueuedResource) else NO_VALUE,

@@ -192,12 +192,9 @@ def is_long_ready(node: Node, now: datetime) -> bool:
     return node.state == "READY" and age is not None and age >= LONG_READY.total_seconds()
 
 
-HEALTHY = ("HEALTHY", None)
-
-
 def notes_on(node: Node, now: datetime) -> Iterator[str]:
     """Return what is wrong with a node, or may be."""
-    if node.health not in HEALTHY:
+    if node.health not in ("HEALTHY", None):
         yield f"{node.health}{f': {node.health_description}' if node.health_description else ''}"
     for symptom in node.symptoms:
         where = f" on worker {symptom.worker}" if symptom.worker else ""

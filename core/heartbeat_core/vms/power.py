@@ -20,7 +20,7 @@ from heartbeat_core.cloud.tpu import (
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError
 from heartbeat_core.vms.operation import NOT_FOUND, FoundResource, OnStep, PollPolicy, VmError, VmOperation, ignore_step, is_cancelled
-from heartbeat_core.vms.vocabulary import ACTIONS, Change, Resource, command_of, queue_of, state_of
+from heartbeat_core.vms.vocabulary import ACTIONS, Change, Resource, command_of, named_by_request, state_of
 
 GOALS = {"start": "READY", "stop": "STOPPED"}
 UNDER_WAY = {"start": ("STARTING", "READY"), "stop": ("STOPPING", "STOPPED"), "delete": ("DELETING",)}
@@ -73,12 +73,6 @@ def by_request(resources: Iterable[Resource], action: Change) -> dict[tuple[str,
     for resource in resources:
         found.setdefault((resource.zone, *named_by_request(resource, action)), []).append(resource)
     return found
-
-
-def named_by_request(resource: Resource, action: Change) -> tuple[str, bool]:
-    """Return the name that a request names, and whether it is a queued resource's: a node of one is deleted with that."""
-    queue = queue_of(resource) if action == "delete" else None
-    return queue or resource.id, queue is not None
 
 
 class ResourceChange(VmOperation):

@@ -100,11 +100,6 @@ def state_of(resource: Resource) -> VmState:
     return find_state(resource.state, queued=isinstance(resource, QueuedResource))
 
 
-def state_label(name: str | None) -> StyledText:
-    """Return a state with its glyph, and its style; whether a node or a queued resource is in it makes no difference."""
-    return find_state(name, queued=name in QUEUED_STATES).label
-
-
 def key_of(kind: str, zone: str, name: str) -> str:
     """Return the key of a node or a queued resource in a list: of one name there may be both."""
     return f"{kind}/{zone}/{name}"
@@ -137,9 +132,9 @@ ACTIONS: Mapping[str, ActionWords] = {
 
 
 def command_of(action: Change | Literal["describe"], resource: Resource, project: str) -> tuple[str, ...]:
-    """Return the gcloud command that does the same; a node of a queued resource is deleted with that, as Google requires."""
-    queue = queue_of(resource) if action == "delete" or isinstance(resource, QueuedResource) else None
-    return gcloud_command(action, queue or resource.id, project, resource.zone, queued=queue is not None)
+    """Return the gcloud command that does the same."""
+    name, queued = named_by_request(resource, action)
+    return gcloud_command(action, name, project, resource.zone, queued=queued)
 
 
 def gcloud_command(action: str, name: str, project: str, zone: str, *, queued: bool) -> tuple[str, ...]:
@@ -147,6 +142,12 @@ def gcloud_command(action: str, name: str, project: str, zone: str, *, queued: b
     force = ("--force",) if queued and action == "delete" else ()
     kind = "queued-resources" if queued else "tpu-vm"
     return ("gcloud", "compute", "tpus", kind, action, name, f"--project={project}", f"--zone={zone}", *force)
+
+
+def named_by_request(resource: Resource, action: Change | Literal["describe"]) -> tuple[str, bool]:
+    """Return the name that a request names, and whether it is a queued resource's: a node of one is deleted with that."""
+    queue = queue_of(resource) if action == "delete" or isinstance(resource, QueuedResource) else None
+    return queue or resource.id, queue is not None
 
 
 def queue_of(resource: Resource) -> str | None:
@@ -182,6 +183,6 @@ STEPS: Mapping[Step, StyledText] = {
 def step_text(step: Step, detail: str) -> StyledText:
     """Return what a step is called, and its style; a state is its own name."""
     if step == "state":
-        return state_label(detail)
+        return find_state(detail, queued=detail in QUEUED_STATES).label  # of a name that both have the label is the same
     text, style = STEPS[step]
     return text.format(detail), style

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heartbeat_core.cloud.accelerators import find_accelerator, runtime_fits, type_of_config
-from heartbeat_core.cloud.quotas import TPU, Limit, Quota, QuotaRow, choose_row, get_quota, limit_of, list_quotas, quota_of
+from heartbeat_core.cloud.quotas import TPU, Limit, Quota, QuotaRow, get_quota, limit_of, list_quotas, quota_of
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.tpu import Node, Nodes, QueuedResource, QuotaUsage, held
 
@@ -31,7 +31,6 @@ def test_the_row_that_names_the_place_comes_before_those_that_list_it(rows: list
     named = [row for row in rows if row.dimensions.get("zone") == zone]
     listed = [row for row in rows if not row.dimensions and zone in row.locations]
     expected = next(iter(named + listed), None)
-    assert choose_row(quota(*rows), zone) is expected
     assert quota(*rows).limit(zone) == (expected.limit if expected else Limit("unset"))
 
 
@@ -41,7 +40,7 @@ def test_other_places_and_their_order_do_not_matter(rows: list[QuotaRow], zone: 
     ours = [row for row in rows if row not in others]
     mixed = [*others, *ours]
     chance.shuffle(others)
-    assert choose_row(quota(*mixed), zone) == choose_row(quota(*others, *ours), zone)
+    assert quota(*mixed).limit(zone) == quota(*others, *ours).limit(zone)
 
 
 def test_a_row_of_a_family_is_none_of_ours() -> None:

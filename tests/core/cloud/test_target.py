@@ -37,7 +37,7 @@ SOURCES = (
     ("CLOUDSDK_CORE_PROJECT", "CLOUDSDK_CORE_PROJECT"),
     ("file", "settings.toml"),
     ("gcloud", "gcloud configuration default"),
-    ("login", "the service account's key"),
+    ("demo", "the demo"),
     ("metadata", "the metadata server"),
 )
 
@@ -56,7 +56,7 @@ def test_the_strongest_source_wins(given_by: set[str]) -> None:
         gcloud=config,
         settings=settings(dict(SOURCES)[merged], project=f"from-{merged}") if merged else None,
         metadata=Metadata(project="from-metadata") if "metadata" in given_by else None,
-        login_project=SourcedValue("from-login", "the service account's key") if "login" in given_by else None,
+        demo_project=SourcedValue("from-demo", "the demo") if "demo" in given_by else None,
     )
     strongest = next(((name, source) for name, source in SOURCES if name in given_by), None)
     assert chosen.project == (SourcedValue(f"from-{strongest[0]}", strongest[1]) if strongest else SourcedValue(None, "not set anywhere"))
