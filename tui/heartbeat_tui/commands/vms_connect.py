@@ -117,7 +117,7 @@ def sigterm_as_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-Result = tuple["Host", "list[InstallResult]", "Device | None", "HeartbeatError | None"]
+Result = tuple["Host", "list[InstallResult]", "Device | HeartbeatError"]
 
 
 def set_up_one(host: Host, steps: tuple[InstallStep, ...]) -> Result:
@@ -132,9 +132,9 @@ def set_up_one(host: Host, steps: tuple[InstallStep, ...]) -> Result:
             how = "installed already" if done.how == "there" else f"installed in {done.seconds:.0f} s"
             print_line(host, f"{step.name}: {how}{f' ({done.detail})' if done.detail else ''}")
         print_line(host, "checking the device …")
-        return host, taken, probe_device(host), None
+        return host, taken, probe_device(host)
     except HeartbeatError as error:
-        return host, taken, None, error
+        return host, taken, error
 
 
 def print_line(host: Host, line: str) -> None:
@@ -144,14 +144,14 @@ def print_line(host: Host, line: str) -> None:
 def print_results(results: list[Result], label: str, *, as_json: bool) -> int:
     """Print the results; return 0 if each host has a TPU, 1 if a step failed or there is none, 3 if that is not known."""
     codes = []
-    for host, _, device, error in results:
-        if error is not None:
-            print_error(error)
-            codes.append(error.exit_code)
-        elif device is not None:
-            codes.append(0 if device.found.get("hardware") == "TPU" else 3 if device.problem else 1)
+    for host, _, outcome in results:
+        if isinstance(outcome, HeartbeatError):
+            print_error(outcome)
+            codes.append(outcome.exit_code)
+        else:
+            codes.append(0 if outcome.found.get("hardware") == "TPU" else 3 if outcome.problem else 1)
             if not as_json:
-                print(f"{host.label}: {verdict(device)}")
+                print(f"{host.label}: {verdict(outcome)}")
     if as_json:
         print_json({"emulated": label or None, "hosts": [result_json(result) for result in results]}, indent=None)
     return max(codes)
@@ -168,12 +168,13 @@ def verdict(device: Device) -> str:
 
 
 def result_json(result: Result) -> dict[str, Any]:
-    host, taken, device, error = result
+    host, taken, outcome = result
+    problem = outcome.title if isinstance(outcome, HeartbeatError) else outcome.problem
     return {
         "name": host.label,
         "steps": [{"name": done.step.name, "how": done.how, "seconds": round(done.seconds, 1)} for done in taken],
-        "device": dict(device.found) if device and not device.problem else None,
-        "problem": (device.problem if device else "") or (error.title if error else None) or None,
-        "cause": error.cause if error else device.cause if device and device.problem else None,
-        "remedy": error.remedy if error else device.remedy if device and device.problem else None,
+        "device": None if isinstance(outcome, HeartbeatError) or problem else dict(outcome.found),
+        "problem": problem or None,
+        "cause": outcome.cause if problem else None,
+        "remedy": outcome.remedy if problem else None,
     }
