@@ -25,7 +25,7 @@ from heartbeat_tui.commands.vms_shared import (
     Progress,
     VmScope,
     add_scope_flags,
-    doubt_of,
+    check_complete,
     error_json,
     exit_code,
     find_resource,
@@ -191,8 +191,8 @@ def zone_of(scope: VmScope, name: str) -> str:
     zones = sorted({node.zone for node in inventory.named(name)} | {queued.zone for queued in inventory.queue_named(name)})
     if len(zones) > 1:
         raise HeartbeatError(f"there are {len(zones)} called {name}", f"They are in {', '.join(zones)}.", "Say which: --zone ZONE.")
-    if not zones and (doubt := doubt_of(inventory, f"there is a TPU VM {name}")):
-        raise doubt
+    if not zones:
+        check_complete(inventory, f"there is a TPU VM {name}")
     return zones[0] if zones else scope.target.zone.value or ""
 
 

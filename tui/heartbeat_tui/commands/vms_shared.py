@@ -95,25 +95,23 @@ def find_resource(scope: VmScope, inventory: Inventory, name: str, *, queued: bo
         zones = ", ".join(each.zone for each in found)
         raise HeartbeatError(f"there are {len(found)} called {name}", f"They are in {zones}.", "Say which: --zone ZONE.")
     kind = "queued resource" if queued else "TPU VM"
-    if doubt := doubt_of(inventory, f"there is a {kind} {name}"):
-        raise doubt
+    check_complete(inventory, f"there is a {kind} {name}")
     where = f"in {zone}" if zone else "in any zone"
     names = sorted({node.id for node in inventory.nodes if not queued} | {queued.id for queued in inventory.queued})
     remedy = f"There are {', '.join(names[:8])}{' and more' * (len(names) > 8)}." if names else inventory.why_empty()
     raise HeartbeatError(f"there is no {kind} {name} {where}", f"Project {scope.project}.", remedy, exit_code=1)
 
 
-def doubt_of(inventory: Inventory, what: str) -> HeartbeatError | None:
-    """Return why it is not known that there is none: what did not answer may hold it. None if all answered."""
+def check_complete(inventory: Inventory, what: str) -> None:
+    """Raise HeartbeatError where it is not known that there is none: what did not answer may hold it."""
     title = f"it is not known whether {what}"
     if inventory.unreachable:
         why = f"{', '.join(inventory.unreachable)} did not answer."
-        return HeartbeatError(title, why, "Try again, or name its zone: --zone.", exit_code=3)
-    if inventory.queued_problem is None:
-        return None
-    found = diagnose_exception(inventory.queued_problem, "call", {"project": inventory.project})
-    why = f"Queued resources could not be listed: {found.title}. {found.why}"
-    return VmError(title, why, "Fix that, and try again.", outcome="unknown", exit_code=3, diagnosis=found)
+        raise HeartbeatError(title, why, "Try again, or name its zone: --zone.", exit_code=3)
+    if inventory.queued_problem:
+        found = diagnose_exception(inventory.queued_problem, "call", {"project": inventory.project})
+        why = f"Queued resources could not be listed: {found.title}. {found.why}"
+        raise VmError(title, why, "Fix that, and try again.", outcome="unknown", exit_code=3, diagnosis=found)
 
 
 def read_inventory(scope: VmScope) -> Inventory:
