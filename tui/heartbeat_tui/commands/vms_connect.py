@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from heartbeat_core.checks.fix_runner import run_in_terminal
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.settings import load_settings
-from heartbeat_tui.commands.console import Actions, add_action, print_error, print_json
+from heartbeat_tui.commands.console import Actions, add_action, print_error, print_json, print_status
 from heartbeat_tui.commands.vms_shared import add_scope_flags, open_scope
 
 WAYS = ("auto", "external", "internal", "iap")
@@ -58,7 +58,7 @@ def run_ssh(args: argparse.Namespace) -> int:
         way, worker = args.way or remote.way, on.worker or 0
         opened = connect(node, scope.project, endpoint=scope.session.endpoint, worker=worker, way=way, flags=flags)
     for warning in opened.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        print_status(f"warning: {warning}")
     if args.json:
         print_json({"command": list(opened.command), "warnings": list(opened.warnings)}, indent=None)
     else:
@@ -99,7 +99,7 @@ def run_setup(args: argparse.Namespace) -> int:
     with sigterm_as_ctrl_c(), open_scope(args) as scope:
         node = find_node(scope.session, scope.project, on.name, scope.chosen_zone)
         hosts = hosts_of(node, scope.project, on, endpoint=scope.session.endpoint, remote=remote, every=True)
-        print(f"Connecting to {', '.join(host.label for host in hosts)} …", file=sys.stderr)
+        print_status(f"Connecting to {', '.join(host.label for host in hosts)} …")
         reach(hosts, partial(bring_engine, set_up=False))
         with ThreadPoolExecutor(max_workers=len(hosts)) as pool:
             results = list(pool.map(lambda host: set_up_one(host, steps), hosts))
@@ -138,7 +138,7 @@ def set_up_one(host: Host, steps: tuple[InstallStep, ...]) -> Result:
 
 
 def print_line(host: Host, line: str) -> None:
-    print(f"{host.label}: {line}", file=sys.stderr, flush=True)
+    print_status(f"{host.label}: {line}")
 
 
 def print_results(results: list[Result], label: str, *, as_json: bool) -> int:

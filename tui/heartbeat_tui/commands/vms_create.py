@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -30,7 +29,7 @@ from heartbeat_core.vms.serialize import node_json, queued_json
 from heartbeat_core.vms.vocabulary import Resource
 from heartbeat_core.vms.zone_search import search_zones
 from heartbeat_tui.commands.check import details
-from heartbeat_tui.commands.console import WIDTH, Actions, add_action, check_tty, confirmed, first_interrupt, folded, print_json
+from heartbeat_tui.commands.console import WIDTH, Actions, add_action, agreed, check_tty, first_interrupt, folded, print_json, print_status
 from heartbeat_tui.commands.options import add_vm_flags, duration
 from heartbeat_tui.commands.vms_shared import (
     Progress,
@@ -105,8 +104,8 @@ def run(args: argparse.Namespace) -> int:
         if args.dry_run:
             return 0
         question = f"{'Queue for' if request.queued else 'Create'} it? It is charged from when it runs until it is deleted."
-        if not args.yes and not confirmed(question):
-            print("Nothing was created.", file=sys.stderr)
+        if not agreed(args, question):
+            print_status("Nothing was created.")
             return 1
         if not scope.session.emulated:
             keep_request(request)
@@ -149,8 +148,7 @@ def show(scope: VmScope, request: CreateRequest, zones: tuple[str, ...], *, chec
         wrong = {name: found for name, found in wrong.items() if name == "runtime_version" and "driver" in found.title}
     for found in wrong.values():
         raise found
-    for line in plan_lines(request, zones, known, scope.label):
-        print(line, file=sys.stderr)
+    print_status("\n".join(plan_lines(request, zones, known, scope.label)))
     return known
 
 
@@ -196,8 +194,8 @@ def report(args: argparse.Namespace, scope: VmScope, made: Resource) -> None:
     addresses = first(endpoint.external or endpoint.address for endpoint in getattr(made, "endpoints", ()))
     print(sanitize_line("  ".join((made.id, made.zone, made.state or "?", addresses))))
     if getattr(args, "demo", None) is None:
-        print(f"To connect:    heartbeat-tui vms ssh {made.id} {where}", file=sys.stderr)
-        print(f"To delete it:  heartbeat-tui vms delete {made.id} {where}", file=sys.stderr)
+        print_status(f"To connect:    heartbeat-tui vms ssh {made.id} {where}")
+        print_status(f"To delete it:  heartbeat-tui vms delete {made.id} {where}")
 
 
 def answer(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from heartbeat_core.vms.inventory import Inventory, fetch_inventory
 from heartbeat_core.vms.operation import OperationStep, VmError
 from heartbeat_core.vms.pricing import Rates, find_rates
 from heartbeat_core.vms.vocabulary import Resource, step_text
-from heartbeat_tui.commands.console import consequences, folded
+from heartbeat_tui.commands.console import consequences, folded, print_status
 from heartbeat_tui.commands.options import add_project_flag, add_where_flags, chosen_project, open_environment
 
 PRICES_LIMIT_S = 60.0  # Google's price list has many pages
@@ -151,7 +150,7 @@ class Progress:
         took = f"  after {step.seconds:.1f} s" if step.what in TIMED and step.seconds >= 0.05 else ""
         text, _ = step_text(step.what, short(step.detail))
         detail = f": {short(step.detail)}" if step.what in NAMED and step.detail else ""
-        print(sanitize_line(f"{step.at.astimezone():%H:%M:%S} {self.lead}{text}{detail}{took}"), file=sys.stderr, flush=True)
+        print_status(sanitize_line(f"{step.at.astimezone():%H:%M:%S} {self.lead}{text}{detail}{took}"))
 
     def to_json(self) -> list[dict[str, Any]]:
         return [
@@ -171,20 +170,20 @@ def exit_code(failures: Iterable[HeartbeatError]) -> int:
 
 def print_vm_error(error: HeartbeatError, name: str = "") -> None:
     """Print on stderr what happened, why, what became of the TPU VM, and what to do next."""
-    print(sanitize_line(f"heartbeat-tui: {name}{': ' * bool(name)}{error.title}"), file=sys.stderr)
+    print_status(sanitize_line(f"heartbeat-tui: {name}{': ' * bool(name)}{error.title}"))
     for part in (error.cause, error.remedy):
         for line in folded(part, "  ", "  "):
-            print(line, file=sys.stderr)
+            print_status(line)
     if not isinstance(error, VmError):
         return
     for command in error.commands:
-        print(f"    {shlex.join(command)}", file=sys.stderr)
+        print_status(f"    {shlex.join(command)}")
     for remedy in error.diagnosis.remedies[:MOST_REMEDIES] if error.diagnosis and not error.commands else ():
-        print(f"  next: {sanitize_line(remedy.text)}", file=sys.stderr)
+        print_status(f"  next: {sanitize_line(remedy.text)}")
         if remedy.shell or remedy.page:
-            print(f"    {sanitize_line(remedy.shell or remedy.page or '')}\n    {consequences(remedy)}", file=sys.stderr)
+            print_status(f"    {sanitize_line(remedy.shell or remedy.page or '')}\n    {consequences(remedy)}")
     if error.diagnosis and error.diagnosis.link:
-        print(f"  more: {error.diagnosis.link}", file=sys.stderr)
+        print_status(f"  more: {error.diagnosis.link}")
 
 
 def error_json(error: HeartbeatError) -> dict[str, Any]:
