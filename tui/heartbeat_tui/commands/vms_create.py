@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
-from typing import Any, TypeVar
+from typing import Any
 
 from heartbeat_core.checks.fix_plan import OPEN
 from heartbeat_core.checks.registry import check_create
 from heartbeat_core.checks.result import GLYPHS, CheckReport
 from heartbeat_core.cloud.cancellation import Cancelled
-from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.target import TargetOffers
 from heartbeat_core.cloud.tpu import Node
 from heartbeat_core.errors import HeartbeatError, sanitize_line
@@ -35,6 +34,7 @@ from heartbeat_tui.commands.vms_shared import (
     Progress,
     VmScope,
     add_scope_flags,
+    attempt,
     error_json,
     open_scope,
     print_vm_error,
@@ -213,7 +213,6 @@ def answer(
     }
 
 
-T = TypeVar("T")
 CHECKS_LIMIT_S = 120.0  # each check has its own, much shorter limit
 
 
@@ -230,7 +229,6 @@ class Prepared:
 
 def prepare(scope: VmScope, request: CreateRequest, zones: tuple[str, ...], *, checks: bool) -> Prepared:
     """Ask for everything in parallel; raise CloudError if that was cancelled, all other failures are notes."""
-    notes: list[str] = []
     requests = {zone: replace(request, zone=zone) for zone in zones or (request.zone,)}
 
     def headrooms() -> dict[str, tuple[QuotaHeadroom, ...]]:
@@ -244,8 +242,8 @@ def prepare(scope: VmScope, request: CreateRequest, zones: tuple[str, ...], *, c
         checking = pool.submit(check) if checks else None
         offered = pool.submit(fetch_offers, scope.session, scope.project, request.zone)
         priced = pool.submit(try_rates, scope.session)
-        found = noted(headrooms, "the quota left", notes) or {}
-        offers = noted(offered.result, f"what {request.zone} offers", notes) or TargetOffers()
+        found, no_quota = attempt(headrooms)
+        offers, no_offers = attempt(offered.result)
         rates, problem = priced.result()
         try:
             checked = checking.result() if checking else None
@@ -253,18 +251,9 @@ def prepare(scope: VmScope, request: CreateRequest, zones: tuple[str, ...], *, c
             raise KeyboardInterrupt from None
     kind, model = request.accelerator_type, request.provisioning
     prices = {zone: estimate(rates, kind, zone, model) or problem or why_unpriced(kind, zone, model) for zone in requests}
-    return Prepared(offers, found, prices, checked, tuple(notes))
-
-
-def noted(ask: Callable[[], T], what: str, notes: list[str]) -> T | None:
-    """Return the answer; if that fails, add a note and return None."""
-    try:
-        return ask()
-    except CloudError as error:
-        if error.kind == "cancelled":
-            raise
-        notes.append(f"{what} could not be found out: {error.title}: {error.message}")
-        return None
+    missing = {"the quota left": no_quota, f"what {request.zone} offers": no_offers}
+    notes = tuple(f"{what} could not be found out: {why}" for what, why in missing.items() if why)
+    return Prepared(offers or TargetOffers(), found or {}, prices, checked, notes)
 
 
 INDENT = 12

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from heartbeat_core.checks.context import CheckEnvironment
 from heartbeat_core.cloud.errors import CloudError
@@ -23,6 +23,7 @@ from heartbeat_core.vms.vocabulary import Resource, step_text
 from heartbeat_tui.commands.console import consequences, folded, print_status
 from heartbeat_tui.commands.options import add_project_flag, add_where_flags, chosen_project, open_environment
 
+T = TypeVar("T")
 PRICES_LIMIT_S = 60.0  # Google's price list has many pages
 
 
@@ -120,8 +121,13 @@ def read_inventory(scope: VmScope) -> Inventory:
 
 def try_rates(session: CloudSession) -> tuple[Rates | None, str]:
     """Return the prices, or None and why there are none."""
+    return attempt(lambda: find_rates(session.child_session(cancellation=session.cancellation, seconds=PRICES_LIMIT_S)))
+
+
+def attempt(ask: Callable[[], T]) -> tuple[T | None, str]:
+    """Return the answer, or None and why there is none; raise CloudError if it was cancelled."""
     try:
-        return find_rates(session.child_session(cancellation=session.cancellation, seconds=PRICES_LIMIT_S)), ""
+        return ask(), ""
     except CloudError as error:
         if error.kind == "cancelled":
             raise
