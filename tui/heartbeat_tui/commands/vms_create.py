@@ -130,7 +130,7 @@ def make_request(args: argparse.Namespace, scope: VmScope) -> CreateRequest:
     changes: dict[str, Any] = {name: value for name in ("network", "labels", "startup_script") if (value := getattr(args, name))}
     changes |= {"queued": True} if args.queued or request.provisioning == "flex-start" else {}
     changes |= {"max_run_time": args.max_run_duration} if args.max_run_duration else {}
-    changes |= {"external_ip": False} if args.internal_ips else {}
+    changes |= {"external_ip": False} if args.external_ip else {}
     changes |= {"zone": args.zones[0]} if args.zones and not args.zone else {}
     request = replace(request, project=scope.project, **changes)
     for zone in (request.zone, *args.zones):
