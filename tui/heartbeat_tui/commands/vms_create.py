@@ -52,10 +52,10 @@ def register(verbs: Actions) -> None:
         "it and watch it until it is READY. A request whose answer was lost is looked up by the TPU VM's name, so that there are never "
         "two. Exit 0 READY, 1 refused or failed, 2 bad usage, 3 could not tell, 130 interrupted.",
     )
-    parser.add_argument("name", nargs="?", metavar="NAME", help="also TPU_NAME; default llm-tpu-vm")
+    parser.add_argument("tpu_name", nargs="?", metavar="NAME", help="also TPU_NAME; default llm-tpu-vm")
     what = parser.add_argument_group("what", "otherwise: environment, settings, gcloud's configuration, a default")
     add_vm_flags(what)
-    what.add_argument("--max-run-duration", default="", metavar="TIME", help="of Flex-start: 90m, 4h, at most 7d; default 4h")
+    what.add_argument("--max-run-duration", dest="max_run_time", metavar="TIME", help="of Flex-start: 90m, 4h, at most 7d; default 4h")
     what.add_argument("--queued", action="store_true", help="as a queued resource, which waits for capacity")
     what.add_argument("--labels", type=labels, metavar="KEY=VALUE,…")
     what.add_argument("--startup-script", metavar="FILE", help="run by the TPU VM whenever it starts")
@@ -89,7 +89,6 @@ def names(text: str) -> tuple[str, ...]:
 
 def run(args: argparse.Namespace) -> int:
     """Show, ask, create; return the exit code. Raise HeartbeatError for bad usage."""
-    args.tpu_name = args.name
     check_usage(args)
     with open_scope(args) as scope:
         request = make_request(args, scope)
@@ -127,9 +126,9 @@ def check_usage(args: argparse.Namespace) -> None:
 def make_request(args: argparse.Namespace, scope: VmScope) -> CreateRequest:
     """Return the request that the flags describe; raise HeartbeatError for its first problem."""
     request = first_request(scope.target, last_request() if args.again else None)
-    changes: dict[str, Any] = {name: value for name in ("network", "labels", "startup_script") if (value := getattr(args, name))}
+    given = ("network", "labels", "startup_script", "max_run_time")
+    changes: dict[str, Any] = {name: value for name in given if (value := getattr(args, name))}
     changes |= {"queued": True} if args.queued or request.provisioning == "flex-start" else {}
-    changes |= {"max_run_time": args.max_run_duration} if args.max_run_duration else {}
     changes |= {"external_ip": False} if args.external_ip else {}
     changes |= {"zone": args.zones[0]} if args.zones and not args.zone else {}
     request = replace(request, project=scope.project, **changes)
