@@ -27,13 +27,22 @@ if TYPE_CHECKING:  # the engine on other machines is imported by what uses it: v
     from heartbeat_core.remote.install import InstallResult, InstallStep
 
 
-def register_ssh(verbs: Actions) -> None:
+def register(verbs: Actions) -> None:
     more = "Run gcloud's own ssh in this terminal, and end with its exit code. A state without ssh (STOPPED, …) is refused."
     parser = add_action(verbs, "ssh", run_ssh, "open a shell on a TPU VM", more)
     parser.add_argument("name", metavar="NAME[:WORKER]", help="a TPU VM, and which of its hosts; default the first")
     add_way_flags(parser)
     parser.add_argument("--print", action="store_true", help="show the command and run nothing")
     add_scope_flags(parser, as_json="with --print: one object")
+    more = (
+        "Install OpenBLAS, an environment with torch and torch_xla, and our engine on every host of a TPU VM; what is there "
+        "stays as it is. Then check the device. Exit 0 if it is a TPU, 1 if a step failed or it is none, 3 could not tell."
+    )
+    parser = add_action(verbs, "setup", run_setup, "install what the benchmark needs on a TPU VM", more)
+    parser.add_argument("name", metavar="NAME[:WORKER]", help="a TPU VM; all its hosts unless one is named")
+    add_way_flags(parser)
+    parser.add_argument("--print", action="store_true", help="show the commands and run nothing")
+    add_scope_flags(parser, as_json="print one object: hosts, steps, device")
 
 
 def add_way_flags(parser: argparse.ArgumentParser) -> None:
@@ -66,21 +75,6 @@ def run_ssh(args: argparse.Namespace) -> int:
     if args.print:
         return 0
     return run_in_terminal(opened.command, opened.environ)
-
-
-def register_setup(verbs: Actions) -> None:
-    parser = add_action(
-        verbs,
-        "setup",
-        run_setup,
-        "install what the benchmark needs on a TPU VM",
-        "Install OpenBLAS, an environment with torch and torch_xla, and our engine on every host of a TPU VM; what is there "
-        "stays as it is. Then check the device. Exit 0 if it is a TPU, 1 if a step failed or it is none, 3 could not tell.",
-    )
-    parser.add_argument("name", metavar="NAME[:WORKER]", help="a TPU VM; all its hosts unless one is named")
-    add_way_flags(parser)
-    parser.add_argument("--print", action="store_true", help="show the commands and run nothing")
-    add_scope_flags(parser, as_json="print one object: hosts, steps, device")
 
 
 def run_setup(args: argparse.Namespace) -> int:

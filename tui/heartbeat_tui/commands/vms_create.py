@@ -43,15 +43,12 @@ from heartbeat_tui.commands.vms_shared import (
 
 
 def register(verbs: Actions) -> None:
-    parser = add_action(
-        verbs,
-        "create",
-        run,
-        "create a TPU VM, or queue for one",
+    more = (
         "Check what it will use; show what it will be, the quota left for it, its cost and the gcloud command; ask; create "
         "it and watch it until it is READY. A request whose answer was lost is looked up by the TPU VM's name, so that there are never "
-        "two. Exit 0 READY, 1 refused or failed, 2 bad usage, 3 could not tell, 130 interrupted.",
+        "two. Exit 0 READY, 1 refused or failed, 2 bad usage, 3 could not tell, 130 interrupted."
     )
+    parser = add_action(verbs, "create", run, "create a TPU VM, or queue for one", more)
     parser.add_argument("tpu_name", nargs="?", metavar="NAME", help="also TPU_NAME; default llm-tpu-vm")
     what = parser.add_argument_group("what", "otherwise: environment, settings, gcloud's configuration, a default")
     add_vm_flags(what)

@@ -37,7 +37,16 @@ from heartbeat_tui.commands.vms_shared import (
 AT_ONCE = 8
 
 
-def register_changes(verbs: Actions) -> None:
+def register(verbs: Actions) -> None:
+    more = (
+        "Wait until the TPU VM of that name is in a state; as long as there is none, its queued resource is watched. Exit "
+        "0 reached, 1 ended in another state (FAILED, PREEMPTED, gone, …), 3 could not tell in time, 130 interrupted."
+    )
+    parser = add_action(verbs, "watch", run_watch, "wait until a TPU VM is in a state", more)
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("--until", type=str.upper, default="READY", metavar="STATE", help="default READY; GONE: until it is deleted")
+    parser.add_argument("--timeout", type=duration, metavar="TIME", help="give up after that time, default never")
+    add_scope_flags(parser, as_json="print one object: schema, outcome, state, seconds")
     for action in ("start", "stop", "delete"):
         words = ACTIONS[action]
         more = (
@@ -140,21 +149,6 @@ def change_all(args: argparse.Namespace, scope: VmScope, resources: list[Resourc
 
 
 EXIT = {"reached": 0, "ended": 1, "gone": 1, "timed out": 3}
-
-
-def register_watch(verbs: Actions) -> None:
-    parser = add_action(
-        verbs,
-        "watch",
-        run_watch,
-        "wait until a TPU VM is in a state",
-        "Wait until the TPU VM of that name is in a state; as long as there is none, its queued resource is watched. Exit "
-        "0 reached, 1 ended in another state (FAILED, PREEMPTED, gone, …), 3 could not tell in time, 130 interrupted.",
-    )
-    parser.add_argument("name", metavar="NAME")
-    parser.add_argument("--until", type=str.upper, default="READY", metavar="STATE", help="default READY; GONE: until it is deleted")
-    parser.add_argument("--timeout", type=duration, metavar="TIME", help="give up after that time, default never")
-    add_scope_flags(parser, as_json="print one object: schema, outcome, state, seconds")
 
 
 def run_watch(args: argparse.Namespace) -> int:
