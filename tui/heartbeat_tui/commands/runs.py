@@ -68,12 +68,8 @@ def register(parser: argparse.ArgumentParser) -> None:
     purpose = "show by what factor runs differ, with its confidence interval"
     comparing = add(actions, "compare", compare_runs, purpose, plot="print their latencies in one chart below the table")
     comparing.add_argument("reference", metavar="REFERENCE", help=GROUP)
-    comparing.add_argument(
-        "candidates",
-        nargs="*",
-        metavar="CANDIDATE",
-        help="the same; none: the group REFERENCE is divided by config, and the config given first is the reference",
-    )
+    purpose = "the same; none: the group REFERENCE is divided by config, and the config given first is the reference"
+    comparing.add_argument("candidates", nargs="*", metavar="CANDIDATE", help=purpose)
     add_rate(comparing)
     checking = add(actions, "check", check_runs, "exit 1 if the candidate is slower than the baseline, 0 if not, 3 if that is not certain")
     checking.add_argument("baseline", metavar="BASELINE", help=GROUP)
