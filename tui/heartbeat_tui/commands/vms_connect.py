@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import shlex
 import signal
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from heartbeat_core.checks.fix_runner import run_in_terminal
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.settings import load_settings
-from heartbeat_tui.commands.console import Actions, add_action, print_error, print_json, print_status
+from heartbeat_tui.commands.console import Actions, add_action, print_answer, print_error, print_json, print_status
 from heartbeat_tui.commands.vms_shared import add_scope_flags, open_scope
 
 WAYS = ("auto", "external", "internal", "iap")
@@ -68,12 +67,11 @@ def run_ssh(args: argparse.Namespace) -> int:
         opened = connect(node, scope.project, endpoint=scope.session.endpoint, worker=worker, way=way, flags=flags)
     for warning in opened.warnings:
         print_status(f"warning: {warning}")
-    if args.json:
-        print_json({"command": list(opened.command), "warnings": list(opened.warnings)}, indent=None)
-    else:
-        print(shlex.join(opened.command), file=sys.stdout if args.print else sys.stderr)
+    shown = shlex.join(opened.command)
     if args.print:
+        print_answer(args, {"command": list(opened.command), "warnings": list(opened.warnings)}, [shown], indent=None)
         return 0
+    print_status(shown)
     return run_in_terminal(opened.command, opened.environ)
 
 
@@ -97,8 +95,7 @@ def run_setup(args: argparse.Namespace) -> int:
         reach(hosts, partial(bring_engine, set_up=False))
         with ThreadPoolExecutor(max_workers=len(hosts)) as pool:
             results = list(pool.map(lambda host: set_up_one(host, steps), hosts))
-        label = scope.label
-    return print_results(results, label, as_json=args.json)
+    return print_results(results, scope.label, as_json=args.json)
 
 
 @contextmanager
