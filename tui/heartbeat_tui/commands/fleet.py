@@ -42,11 +42,8 @@ def run_check(args: argparse.Namespace) -> int:
     from heartbeat_core.fleet.slow_hosts import find_slow
 
     if (args.group is None) == (args.on is None):
-        cause = (
-            "One is a run that was recorded, the other measures now."
-            if args.group is not None
-            else "Neither a recorded group nor --on is given."
-        )
+        both = "One is a run that was recorded, the other measures now."
+        cause = both if args.group is not None else "Neither a recorded group nor --on is given."
         remedy = "heartbeat-tui fleet check GROUP, or heartbeat-tui fleet check --on ray"
         raise HeartbeatError("the fleet to check is not clear", cause, remedy)
     fleet, interrupted = measured(args) if args.group is None else (recorded(args.group), False)

@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 import tempfile
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +72,10 @@ def versions() -> dict[str, Any]:
     """Return the versions that may matter, without importing the packages."""
     from importlib.metadata import PackageNotFoundError, version
 
-    found: dict[str, str | None] = {}
+    found: dict[str, str | None] = dict.fromkeys(PACKAGES)
     for name in PACKAGES:
-        try:
+        with suppress(PackageNotFoundError):
             found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = None
     return {
         "heartbeat-tui": __version__,
         "python": platform.python_version(),
