@@ -36,19 +36,11 @@ def register(parser: argparse.ArgumentParser) -> None:
     kept.add_argument("--tag", action="append", default=[], metavar="TAG", help="tag it; repeatable")
     several = parser.add_argument_group("several runs, each a process of its own")
     several.add_argument("--repeat", type=int, metavar="N", help="run it in N processes: the interval covers how these differ")
-    several.add_argument(
-        "--vs",
-        action="append",
-        metavar="NAME=VALUE",
-        help="take turns with a candidate: backend=xla, dtype=bfloat16, threads=1; repeatable",
-    )
+    purpose = "take turns with a candidate: backend=xla, dtype=bfloat16, threads=1; repeatable"
+    several.add_argument("--vs", action="append", metavar="NAME=VALUE", help=purpose)
     several.add_argument("--order-seed", type=int, metavar="N", help="shuffle the turns as an earlier run did")
-    several.add_argument(
-        "--sweep",
-        action="append",
-        metavar="NAME=VALUES",
-        help="one run a value: batch=1,2,4,…,4096 or batch=1..4096; two of them make a grid",
-    )
+    purpose = "one run a value: batch=1,2,4,…,4096 or batch=1..4096; two of them make a grid"
+    several.add_argument("--sweep", action="append", metavar="NAME=VALUES", help=purpose)
     models = parser.add_argument_group("models: what a device could give at most; nothing is run")
     models.add_argument("--list-models", action="store_true", help="list the models that --model takes, with their sizes")
     models.add_argument("--limits", action="store_true", help="tokens/s of --model on the chips of today, by their published peaks")

@@ -14,7 +14,7 @@ from heartbeat_core.checks.registry import checks_for
 from heartbeat_core.checks.result import GLYPHS, GROUPS, CheckReport, Result, count
 from heartbeat_core.checks.runner import Runner
 from heartbeat_core.errors import HeartbeatError, nearest, sanitize_line
-from heartbeat_tui.commands.console import consequences, folded, print_answer
+from heartbeat_tui.commands.console import consequences, folded, print_answer, print_status
 from heartbeat_tui.commands.options import add_cloud_flags, open_environment
 
 EXIT = {True: 0, False: 1, None: 3}
@@ -67,7 +67,7 @@ def make_runner(checks: tuple[Check, ...], environment: Any, timeout_s: float | 
         begun: set[str] = set()
 
         def line(words: str) -> None:
-            print(f"\r\x1b[K{words}", end="", file=sys.stderr, flush=True)
+            print_status(f"\r\x1b[K{words}", end="")
 
         def on_start(name: str) -> None:
             begun.add(name)

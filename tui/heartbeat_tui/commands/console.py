@@ -63,8 +63,9 @@ def print_answer(args: argparse.Namespace, values: Mapping[str, Any], lines: Ite
     """Print the answer of a command: with --json the values, else the lines."""
     if args.json:
         print_json(values, indent=indent)
-    else:
-        print("\n".join(lines))
+        return
+    for line in lines:
+        print(line)
 
 
 def print_status(text: str, end: str = "\n") -> None:

@@ -13,7 +13,7 @@ from heartbeat_core.benchmark.devices import DeviceInventory, PeakFigure, keep_r
 from heartbeat_core.launcher import Launcher
 from heartbeat_core.settings import load_settings
 from heartbeat_core.units import format_bytes_rate, format_ns, format_rate, format_share
-from heartbeat_tui.commands.console import print_answer
+from heartbeat_tui.commands.console import print_answer, print_notes
 
 SHOWN = (
     "device", "hardware", "chip", "cpu", "threads", "precision", "torch", "torch_xla", "libtpu", "pjrt_device",
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         try:
             keep_refusals(inventory, launcher.refusals())
         except OSError as error:
-            print(f"note: the form of a run's config will not know the dtypes: {error}", file=sys.stderr)
+            print_notes([f"the form of a run's config will not know the dtypes: {error}"])
     if args.peaks:
         inventory = measure_devices(inventory)
     print_answer(args, inventory_json(inventory), inventory_lines(inventory))

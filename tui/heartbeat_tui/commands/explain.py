@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from heartbeat_core.errors import COULD_NOT_TELL, HeartbeatError
-from heartbeat_tui.commands.console import folded, print_json
+from heartbeat_tui.commands.console import folded, print_json, print_status
 
 if TYPE_CHECKING:
     from heartbeat_core.diagnosis.model import Diagnosis
@@ -56,7 +56,7 @@ def read_stdin() -> str:
     from heartbeat_core.diagnosis.pasted import LONGEST, decode
 
     if sys.stdin.isatty():
-        print("Paste the text, then press Ctrl-D on a line of its own.", file=sys.stderr)
+        print_status("Paste the text, then press Ctrl-D on a line of its own.")
     first, last = sys.stdin.buffer.read(LONGEST), b""
     while more := sys.stdin.buffer.read(CHUNK):
         last = (last + more)[-LONGEST:]

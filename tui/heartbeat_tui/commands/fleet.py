@@ -24,13 +24,8 @@ def register(parser: argparse.ArgumentParser) -> None:
     check.add_argument(
         "group", nargs="?", metavar="GROUP", help="judge recorded runs, one a host: a group, a folder or words such as tag:nightly"
     )
-    check.add_argument(
-        "--max-slow",
-        type=share,
-        default=MAX_SLOW,
-        metavar="SHARE",
-        help="what a slow host may take longer than the fleet's median; default 3%%",
-    )
+    purpose = "what a slow host may take longer than the fleet's median; default 3%%"
+    check.add_argument("--max-slow", type=share, default=MAX_SLOW, metavar="SHARE", help=purpose)
     check.add_argument("--json", action="store_true", help="print one object: hosts with their verdicts, cordon, slow_slices, sentence")
     check.add_argument("--no-save", dest="save", action="store_const", const=False, help="keep no recording")  # else as the settings say
     check.add_argument("--name", help="name the group that the recordings make")
@@ -47,11 +42,8 @@ def run_check(args: argparse.Namespace) -> int:
     from heartbeat_core.fleet.slow_hosts import find_slow
 
     if (args.group is None) == (args.on is None):
-        cause = (
-            "One is a run that was recorded, the other measures now."
-            if args.group is not None
-            else "Neither a recorded group nor --on is given."
-        )
+        both = "One is a run that was recorded, the other measures now."
+        cause = both if args.group is not None else "Neither a recorded group nor --on is given."
         remedy = "heartbeat-tui fleet check GROUP, or heartbeat-tui fleet check --on ray"
         raise HeartbeatError("the fleet to check is not clear", cause, remedy)
     fleet, interrupted = measured(args) if args.group is None else (recorded(args.group), False)

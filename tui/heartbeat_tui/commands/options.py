@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from heartbeat_core.benchmark.backends import BACKENDS
@@ -179,9 +180,6 @@ def make_passes(args: argparse.Namespace) -> Passes | None:
     return chosen(**given) if chosen else None
 
 
-PARTS = ("project", "zone", "accelerator_type", "runtime_version", "tpu_name", "service_account", "network", "subnetwork")
-
-
 def add_project_flag(parser: argparse._ActionsContainer, purpose: str) -> None:
     """Add --project, which may stand before the command's name as well: a default of its own would undo that."""
     parser.add_argument("--project", metavar="ID", default=argparse.SUPPRESS, help=purpose)
@@ -201,14 +199,14 @@ def add_vm_flags(what: argparse._ArgumentGroup) -> None:
     """Add the flags that say what the TPU VM is."""
     what.add_argument("--accelerator-type", metavar="TYPE", help="also ACCELERATOR_TYPE; default v6e-1")
     what.add_argument("--runtime-version", metavar="VERSION", help="also RUNTIME_VERSION; default: the one for the accelerator")
-    model = what.add_mutually_exclusive_group()
-    model.add_argument("--spot", action="store_true", help="cheaper, from quotas of its own, and may be preempted")
-    model.add_argument("--reserved", action="store_true", help="from a reservation of the project")
-    model.add_argument("--flex-start", action="store_true", help="queued, cheaper, and deleted after 7 days at most; from the spot quota")
+    add_model = partial(what.add_mutually_exclusive_group().add_argument, dest="provisioning", action="store_const")
+    add_model("--spot", const="spot", help="cheaper, from quotas of its own, and may be preempted")
+    add_model("--reserved", const="reserved", help="from a reservation of the project")
+    add_model("--flex-start", const="flex-start", help="queued, cheaper, and deleted after 7 days at most; from the spot quota")
     what.add_argument("--service-account", metavar="EMAIL", help="default: Compute Engine's own")
     what.add_argument("--network", metavar="NAME", help="default: default")
     what.add_argument("--subnetwork", metavar="NAME", help="of the network, in the zone's region")
-    what.add_argument("--internal-ips", action="store_true", help="without an external address")
+    what.add_argument("--internal-ips", dest="external_ip", action="store_const", const="no", help="without an external address")
 
 
 def add_where_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
@@ -224,11 +222,9 @@ def add_where_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
 def open_environment(args: argparse.Namespace) -> Iterator[tuple[CheckEnvironment, str]]:
     """Return the environment that the flags select, and a label, empty unless it is emulated; raise HeartbeatError."""
     from heartbeat_core.checks.context import demo_environ, detect_environment
-    from heartbeat_core.cloud.target import PROVISIONING
+    from heartbeat_core.cloud.target import PARTS
 
-    flags: dict[str, str | None] = {name: getattr(args, name, None) for name in PARTS}
-    flags["provisioning"] = next((model for model in PROVISIONING if getattr(args, model.replace("-", "_"), False)), None)
-    flags["external_ip"] = "no" if getattr(args, "internal_ips", False) else None
+    flags = {name: getattr(args, name, None) for name in PARTS}
     demo: str | None = getattr(args, "demo", None)
     if demo is None:
         from heartbeat_core.settings import load_settings

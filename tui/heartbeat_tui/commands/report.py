@@ -8,7 +8,7 @@ import platform
 import sys
 import tempfile
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +74,10 @@ def versions() -> dict[str, Any]:
     """Return the versions that may matter, without importing the packages."""
     from importlib.metadata import PackageNotFoundError, version
 
-    found: dict[str, str | None] = {}
+    found: dict[str, str | None] = dict.fromkeys(PACKAGES)
     for name in PACKAGES:
-        try:
+        with suppress(PackageNotFoundError):
             found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = None
     return {
         "heartbeat-tui": __version__,
         "python": platform.python_version(),

@@ -6,7 +6,7 @@ import argparse
 import gc
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timezone
 from functools import partial
@@ -29,17 +29,7 @@ from heartbeat_core.recordings.recording import load, recorded_report
 from heartbeat_core.settings import load_settings
 from heartbeat_core.units import format_bytes, format_count
 from heartbeat_tui.commands.chart_output import print_chart
-from heartbeat_tui.commands.console import (
-    Actions,
-    CommandRun,
-    add_action,
-    agreed,
-    print_answer,
-    print_error,
-    print_json,
-    print_notes,
-    print_status,
-)
+from heartbeat_tui.commands.console import Actions, add_action, agreed, print_answer, print_error, print_json, print_notes, print_status
 from heartbeat_tui.commands.options import number_below, share
 from heartbeat_tui.runs.compared import comparison_lines, trend_lines
 from heartbeat_tui.runs.rows import COLUMNS, RunRow, attempts, run_row
@@ -78,12 +68,8 @@ def register(parser: argparse.ArgumentParser) -> None:
     purpose = "show by what factor runs differ, with its confidence interval"
     comparing = add(actions, "compare", compare_runs, purpose, plot="print their latencies in one chart below the table")
     comparing.add_argument("reference", metavar="REFERENCE", help=GROUP)
-    comparing.add_argument(
-        "candidates",
-        nargs="*",
-        metavar="CANDIDATE",
-        help="the same; none: the group REFERENCE is divided by config, and the config given first is the reference",
-    )
+    purpose = "the same; none: the group REFERENCE is divided by config, and the config given first is the reference"
+    comparing.add_argument("candidates", nargs="*", metavar="CANDIDATE", help=purpose)
     add_rate(comparing)
     checking = add(actions, "check", check_runs, "exit 1 if the candidate is slower than the baseline, 0 if not, 3 if that is not certain")
     checking.add_argument("baseline", metavar="BASELINE", help=GROUP)
@@ -117,7 +103,7 @@ def register(parser: argparse.ArgumentParser) -> None:
 def add(
     actions: Actions,
     name: str,
-    function: CommandRun,
+    function: Callable[[argparse.Namespace], int],
     what: str,
     *,
     single: bool = False,
@@ -154,7 +140,7 @@ def open_index() -> Index:
 
 def show_progress(done: int, total: int) -> None:
     if sys.stderr.isatty():
-        print(f"\r\x1b[K{done:,} of {total:,} recordings read" if done < total else "\r\x1b[K", end="", file=sys.stderr, flush=True)
+        print_status(f"\r\x1b[K{done:,} of {total:,} recordings read" if done < total else "\r\x1b[K", end="")
 
 
 def list_runs(args: argparse.Namespace) -> int:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 
 from heartbeat_core.errors import sanitize_line
 from heartbeat_core.settings import list_settings, load_settings, settings_file, text_of, write_settings
-from heartbeat_tui.commands.console import print_json
+from heartbeat_tui.commands.console import print_json, print_status
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -52,5 +51,5 @@ def write(key: str, text: str) -> int:
     write_settings(path, {key: text})
     settings = load_settings(file=path) if path.exists() else load_settings()
     now = sanitize_line(text_of(settings[key])) or "not set"
-    print(f"{key} is {now} now, by {settings.source(key)}; written to {path}", file=sys.stderr)
+    print_status(f"{key} is {now} now, by {settings.source(key)}; written to {path}")
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from contextlib import closing
 from typing import Any
 
@@ -13,7 +12,7 @@ from heartbeat_core.errors import INTERRUPTED
 from heartbeat_core.launcher import Launcher
 from heartbeat_core.settings import load_settings
 from heartbeat_core.tour.tour import Tour, TourStep
-from heartbeat_tui.commands.console import first_interrupt, print_json
+from heartbeat_tui.commands.console import first_interrupt, print_json, print_status
 
 DESCRIPTION = """Go through the handbook's Part 1: the product on the CPU, the systolic array, XLA cold and warm, and what the handbook's
 timing misses. Without torch_xla a recording is replayed instead, labelled as one. Exit 3 where a step fails."""
@@ -69,7 +68,7 @@ def run_step(launcher: Launcher, step: TourStep) -> tuple[Report, Any, bool]:
     assert step.config is not None
     lacks = launcher.lacks(step.config.backend)
     if lacks and step.recording:
-        print(f"{lacks} A recording is replayed instead.", file=sys.stderr)
+        print_status(f"{lacks} A recording is replayed instead.")
         source: Source = launcher.replay(step.recording, speed=1e6).start()
     else:
         source = launcher.start(launcher.with_peaks(step.config), save=False)

@@ -7,15 +7,6 @@ import argparse
 from heartbeat_tui.commands import vms_connect, vms_create, vms_list, vms_manage
 from heartbeat_tui.commands.vms_shared import report_errors
 
-VERBS = (
-    vms_list.register,
-    vms_create.register,
-    vms_manage.register_watch,
-    vms_manage.register_changes,
-    vms_connect.register_ssh,
-    vms_connect.register_setup,
-)
-
 
 def register(parser: argparse.ArgumentParser) -> None:
     parser.description = (
@@ -23,7 +14,7 @@ def register(parser: argparse.ArgumentParser) -> None:
         "that does the same. Exit 0 yes, 1 no (refused, failed, not there), 2 bad usage, 3 could not tell, 130 interrupted."
     )
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for register_verb in VERBS:
-        register_verb(verbs)
+    for register_verbs in (vms_list.register, vms_create.register, vms_manage.register, vms_connect.register):
+        register_verbs(verbs)
     for verb in verbs.choices.values():
         verb.set_defaults(run=report_errors(verb.get_default("run")))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import shlex
 import signal
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from heartbeat_core.checks.fix_runner import run_in_terminal
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.settings import load_settings
-from heartbeat_tui.commands.console import Actions, add_action, print_error, print_json
+from heartbeat_tui.commands.console import Actions, add_action, print_answer, print_error, print_json, print_status
 from heartbeat_tui.commands.vms_shared import add_scope_flags, open_scope
 
 WAYS = ("auto", "external", "internal", "iap")
@@ -27,13 +26,22 @@ if TYPE_CHECKING:  # the engine on other machines is imported by what uses it: v
     from heartbeat_core.remote.install import InstallResult, InstallStep
 
 
-def register_ssh(verbs: Actions) -> None:
+def register(verbs: Actions) -> None:
     more = "Run gcloud's own ssh in this terminal, and end with its exit code. A state without ssh (STOPPED, …) is refused."
     parser = add_action(verbs, "ssh", run_ssh, "open a shell on a TPU VM", more)
     parser.add_argument("name", metavar="NAME[:WORKER]", help="a TPU VM, and which of its hosts; default the first")
     add_way_flags(parser)
     parser.add_argument("--print", action="store_true", help="show the command and run nothing")
     add_scope_flags(parser, as_json="with --print: one object")
+    more = (
+        "Install OpenBLAS, an environment with torch and torch_xla, and our engine on every host of a TPU VM; what is there "
+        "stays as it is. Then check the device. Exit 0 if it is a TPU, 1 if a step failed or it is none, 3 could not tell."
+    )
+    parser = add_action(verbs, "setup", run_setup, "install what the benchmark needs on a TPU VM", more)
+    parser.add_argument("name", metavar="NAME[:WORKER]", help="a TPU VM; all its hosts unless one is named")
+    add_way_flags(parser)
+    parser.add_argument("--print", action="store_true", help="show the commands and run nothing")
+    add_scope_flags(parser, as_json="print one object: hosts, steps, device")
 
 
 def add_way_flags(parser: argparse.ArgumentParser) -> None:
@@ -58,29 +66,13 @@ def run_ssh(args: argparse.Namespace) -> int:
         way, worker = args.way or remote.way, on.worker or 0
         opened = connect(node, scope.project, endpoint=scope.session.endpoint, worker=worker, way=way, flags=flags)
     for warning in opened.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
-    if args.json:
-        print_json({"command": list(opened.command), "warnings": list(opened.warnings)}, indent=None)
-    else:
-        print(shlex.join(opened.command), file=sys.stdout if args.print else sys.stderr)
+        print_status(f"warning: {warning}")
+    shown = shlex.join(opened.command)
     if args.print:
+        print_answer(args, {"command": list(opened.command), "warnings": list(opened.warnings)}, [shown], indent=None)
         return 0
+    print_status(shown)
     return run_in_terminal(opened.command, opened.environ)
-
-
-def register_setup(verbs: Actions) -> None:
-    parser = add_action(
-        verbs,
-        "setup",
-        run_setup,
-        "install what the benchmark needs on a TPU VM",
-        "Install OpenBLAS, an environment with torch and torch_xla, and our engine on every host of a TPU VM; what is there "
-        "stays as it is. Then check the device. Exit 0 if it is a TPU, 1 if a step failed or it is none, 3 could not tell.",
-    )
-    parser.add_argument("name", metavar="NAME[:WORKER]", help="a TPU VM; all its hosts unless one is named")
-    add_way_flags(parser)
-    parser.add_argument("--print", action="store_true", help="show the commands and run nothing")
-    add_scope_flags(parser, as_json="print one object: hosts, steps, device")
 
 
 def run_setup(args: argparse.Namespace) -> int:
@@ -99,12 +91,11 @@ def run_setup(args: argparse.Namespace) -> int:
     with sigterm_as_ctrl_c(), open_scope(args) as scope:
         node = find_node(scope.session, scope.project, on.name, scope.chosen_zone)
         hosts = hosts_of(node, scope.project, on, endpoint=scope.session.endpoint, remote=remote, every=True)
-        print(f"Connecting to {', '.join(host.label for host in hosts)} …", file=sys.stderr)
+        print_status(f"Connecting to {', '.join(host.label for host in hosts)} …")
         reach(hosts, partial(bring_engine, set_up=False))
         with ThreadPoolExecutor(max_workers=len(hosts)) as pool:
             results = list(pool.map(lambda host: set_up_one(host, steps), hosts))
-        label = scope.label
-    return print_results(results, label, as_json=args.json)
+    return print_results(results, scope.label, as_json=args.json)
 
 
 @contextmanager
@@ -117,7 +108,7 @@ def sigterm_as_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-Result = tuple["Host", "list[InstallResult]", "Device | None", "HeartbeatError | None"]
+Result = tuple["Host", "list[InstallResult]", "Device | HeartbeatError"]
 
 
 def set_up_one(host: Host, steps: tuple[InstallStep, ...]) -> Result:
@@ -132,26 +123,26 @@ def set_up_one(host: Host, steps: tuple[InstallStep, ...]) -> Result:
             how = "installed already" if done.how == "there" else f"installed in {done.seconds:.0f} s"
             print_line(host, f"{step.name}: {how}{f' ({done.detail})' if done.detail else ''}")
         print_line(host, "checking the device …")
-        return host, taken, probe_device(host), None
+        return host, taken, probe_device(host)
     except HeartbeatError as error:
-        return host, taken, None, error
+        return host, taken, error
 
 
 def print_line(host: Host, line: str) -> None:
-    print(f"{host.label}: {line}", file=sys.stderr, flush=True)
+    print_status(f"{host.label}: {line}")
 
 
 def print_results(results: list[Result], label: str, *, as_json: bool) -> int:
     """Print the results; return 0 if each host has a TPU, 1 if a step failed or there is none, 3 if that is not known."""
     codes = []
-    for host, _, device, error in results:
-        if error is not None:
-            print_error(error)
-            codes.append(error.exit_code)
-        elif device is not None:
-            codes.append(0 if device.found.get("hardware") == "TPU" else 3 if device.problem else 1)
+    for host, _, outcome in results:
+        if isinstance(outcome, HeartbeatError):
+            print_error(outcome)
+            codes.append(outcome.exit_code)
+        else:
+            codes.append(0 if outcome.found.get("hardware") == "TPU" else 3 if outcome.problem else 1)
             if not as_json:
-                print(f"{host.label}: {verdict(device)}")
+                print(f"{host.label}: {verdict(outcome)}")
     if as_json:
         print_json({"emulated": label or None, "hosts": [result_json(result) for result in results]}, indent=None)
     return max(codes)
@@ -168,12 +159,13 @@ def verdict(device: Device) -> str:
 
 
 def result_json(result: Result) -> dict[str, Any]:
-    host, taken, device, error = result
+    host, taken, outcome = result
+    problem = outcome.title if isinstance(outcome, HeartbeatError) else outcome.problem
     return {
         "name": host.label,
         "steps": [{"name": done.step.name, "how": done.how, "seconds": round(done.seconds, 1)} for done in taken],
-        "device": dict(device.found) if device and not device.problem else None,
-        "problem": (device.problem if device else "") or (error.title if error else None) or None,
-        "cause": error.cause if error else device.cause if device and device.problem else None,
-        "remedy": error.remedy if error else device.remedy if device and device.problem else None,
+        "device": None if isinstance(outcome, HeartbeatError) or problem else dict(outcome.found),
+        "problem": problem or None,
+        "cause": outcome.cause if problem else None,
+        "remedy": outcome.remedy if problem else None,
     }

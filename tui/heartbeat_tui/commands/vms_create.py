@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
-from typing import Any, TypeVar
+from typing import Any
 
 from heartbeat_core.checks.fix_plan import OPEN
 from heartbeat_core.checks.registry import check_create
 from heartbeat_core.checks.result import GLYPHS, CheckReport
 from heartbeat_core.cloud.cancellation import Cancelled
-from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.target import TargetOffers
 from heartbeat_core.cloud.tpu import Node
 from heartbeat_core.errors import HeartbeatError, sanitize_line
@@ -30,12 +28,13 @@ from heartbeat_core.vms.serialize import node_json, queued_json
 from heartbeat_core.vms.vocabulary import Resource
 from heartbeat_core.vms.zone_search import search_zones
 from heartbeat_tui.commands.check import details
-from heartbeat_tui.commands.console import WIDTH, Actions, add_action, check_tty, confirmed, first_interrupt, folded, print_json
+from heartbeat_tui.commands.console import WIDTH, Actions, add_action, agreed, check_tty, first_interrupt, folded, print_json, print_status
 from heartbeat_tui.commands.options import add_vm_flags, duration
 from heartbeat_tui.commands.vms_shared import (
     Progress,
     VmScope,
     add_scope_flags,
+    attempt,
     error_json,
     open_scope,
     print_vm_error,
@@ -44,19 +43,16 @@ from heartbeat_tui.commands.vms_shared import (
 
 
 def register(verbs: Actions) -> None:
-    parser = add_action(
-        verbs,
-        "create",
-        run,
-        "create a TPU VM, or queue for one",
+    more = (
         "Check what it will use; show what it will be, the quota left for it, its cost and the gcloud command; ask; create "
         "it and watch it until it is READY. A request whose answer was lost is looked up by the TPU VM's name, so that there are never "
-        "two. Exit 0 READY, 1 refused or failed, 2 bad usage, 3 could not tell, 130 interrupted.",
+        "two. Exit 0 READY, 1 refused or failed, 2 bad usage, 3 could not tell, 130 interrupted."
     )
-    parser.add_argument("name", nargs="?", metavar="NAME", help="also TPU_NAME; default llm-tpu-vm")
+    parser = add_action(verbs, "create", run, "create a TPU VM, or queue for one", more)
+    parser.add_argument("tpu_name", nargs="?", metavar="NAME", help="also TPU_NAME; default llm-tpu-vm")
     what = parser.add_argument_group("what", "otherwise: environment, settings, gcloud's configuration, a default")
     add_vm_flags(what)
-    what.add_argument("--max-run-duration", default="", metavar="TIME", help="of Flex-start: 90m, 4h, at most 7d; default 4h")
+    what.add_argument("--max-run-duration", dest="max_run_time", metavar="TIME", help="of Flex-start: 90m, 4h, at most 7d; default 4h")
     what.add_argument("--queued", action="store_true", help="as a queued resource, which waits for capacity")
     what.add_argument("--labels", type=labels, metavar="KEY=VALUE,…")
     what.add_argument("--startup-script", metavar="FILE", help="run by the TPU VM whenever it starts")
@@ -90,7 +86,6 @@ def names(text: str) -> tuple[str, ...]:
 
 def run(args: argparse.Namespace) -> int:
     """Show, ask, create; return the exit code. Raise HeartbeatError for bad usage."""
-    args.tpu_name = args.name
     check_usage(args)
     with open_scope(args) as scope:
         request = make_request(args, scope)
@@ -105,8 +100,8 @@ def run(args: argparse.Namespace) -> int:
         if args.dry_run:
             return 0
         question = f"{'Queue for' if request.queued else 'Create'} it? It is charged from when it runs until it is deleted."
-        if not args.yes and not confirmed(question):
-            print("Nothing was created.", file=sys.stderr)
+        if not agreed(args, question):
+            print_status("Nothing was created.")
             return 1
         if not scope.session.emulated:
             keep_request(request)
@@ -128,10 +123,10 @@ def check_usage(args: argparse.Namespace) -> None:
 def make_request(args: argparse.Namespace, scope: VmScope) -> CreateRequest:
     """Return the request that the flags describe; raise HeartbeatError for its first problem."""
     request = first_request(scope.target, last_request() if args.again else None)
-    changes: dict[str, Any] = {name: value for name in ("network", "labels", "startup_script") if (value := getattr(args, name))}
+    given = ("network", "labels", "startup_script", "max_run_time")
+    changes: dict[str, Any] = {name: value for name in given if (value := getattr(args, name))}
     changes |= {"queued": True} if args.queued or request.provisioning == "flex-start" else {}
-    changes |= {"max_run_time": args.max_run_duration} if args.max_run_duration else {}
-    changes |= {"external_ip": False} if args.internal_ips else {}
+    changes |= {"external_ip": False} if args.external_ip else {}
     changes |= {"zone": args.zones[0]} if args.zones and not args.zone else {}
     request = replace(request, project=scope.project, **changes)
     for zone in (request.zone, *args.zones):
@@ -149,8 +144,7 @@ def show(scope: VmScope, request: CreateRequest, zones: tuple[str, ...], *, chec
         wrong = {name: found for name, found in wrong.items() if name == "runtime_version" and "driver" in found.title}
     for found in wrong.values():
         raise found
-    for line in plan_lines(request, zones, known, scope.label):
-        print(line, file=sys.stderr)
+    print_status("\n".join(plan_lines(request, zones, known, scope.label)))
     return known
 
 
@@ -196,8 +190,8 @@ def report(args: argparse.Namespace, scope: VmScope, made: Resource) -> None:
     addresses = first(endpoint.external or endpoint.address for endpoint in getattr(made, "endpoints", ()))
     print(sanitize_line("  ".join((made.id, made.zone, made.state or "?", addresses))))
     if getattr(args, "demo", None) is None:
-        print(f"To connect:    heartbeat-tui vms ssh {made.id} {where}", file=sys.stderr)
-        print(f"To delete it:  heartbeat-tui vms delete {made.id} {where}", file=sys.stderr)
+        print_status(f"To connect:    heartbeat-tui vms ssh {made.id} {where}")
+        print_status(f"To delete it:  heartbeat-tui vms delete {made.id} {where}")
 
 
 def answer(
@@ -215,7 +209,6 @@ def answer(
     }
 
 
-T = TypeVar("T")
 CHECKS_LIMIT_S = 120.0  # each check has its own, much shorter limit
 
 
@@ -232,7 +225,6 @@ class Prepared:
 
 def prepare(scope: VmScope, request: CreateRequest, zones: tuple[str, ...], *, checks: bool) -> Prepared:
     """Ask for everything in parallel; raise CloudError if that was cancelled, all other failures are notes."""
-    notes: list[str] = []
     requests = {zone: replace(request, zone=zone) for zone in zones or (request.zone,)}
 
     def headrooms() -> dict[str, tuple[QuotaHeadroom, ...]]:
@@ -246,8 +238,8 @@ def prepare(scope: VmScope, request: CreateRequest, zones: tuple[str, ...], *, c
         checking = pool.submit(check) if checks else None
         offered = pool.submit(fetch_offers, scope.session, scope.project, request.zone)
         priced = pool.submit(try_rates, scope.session)
-        found = noted(headrooms, "the quota left", notes) or {}
-        offers = noted(offered.result, f"what {request.zone} offers", notes) or TargetOffers()
+        found, no_quota = attempt(headrooms)
+        offers, no_offers = attempt(offered.result)
         rates, problem = priced.result()
         try:
             checked = checking.result() if checking else None
@@ -255,18 +247,9 @@ def prepare(scope: VmScope, request: CreateRequest, zones: tuple[str, ...], *, c
             raise KeyboardInterrupt from None
     kind, model = request.accelerator_type, request.provisioning
     prices = {zone: estimate(rates, kind, zone, model) or problem or why_unpriced(kind, zone, model) for zone in requests}
-    return Prepared(offers, found, prices, checked, tuple(notes))
-
-
-def noted(ask: Callable[[], T], what: str, notes: list[str]) -> T | None:
-    """Return the answer; if that fails, add a note and return None."""
-    try:
-        return ask()
-    except CloudError as error:
-        if error.kind == "cancelled":
-            raise
-        notes.append(f"{what} could not be found out: {error.title}: {error.message}")
-        return None
+    missing = {"the quota left": no_quota, f"what {request.zone} offers": no_offers}
+    notes = tuple(f"{what} could not be found out: {why}" for what, why in missing.items() if why)
+    return Prepared(offers or TargetOffers(), found or {}, prices, checked, notes)
 
 
 INDENT = 12

@@ -15,7 +15,7 @@ from heartbeat_core.vms.inventory import Inventory, notes_on, notes_on_queued
 from heartbeat_core.vms.pricing import Rates, rate_of
 from heartbeat_core.vms.serialize import as_yaml, inventory_json
 from heartbeat_core.vms.vocabulary import state_of
-from heartbeat_tui.commands.console import Actions, add_action, first_interrupt, folded, print_answer
+from heartbeat_tui.commands.console import Actions, add_action, first_interrupt, folded, print_answer, print_status
 from heartbeat_tui.commands.vms_shared import (
     VmScope,
     add_scope_flags,
@@ -56,7 +56,7 @@ def ask(scope: VmScope, *, prices: bool) -> tuple[Inventory, Rates | None, str]:
         asked = pool.submit(try_rates, scope.session)
         inventory = read_inventory(scope)
         if not asked.done() and sys.stderr.isatty() and not scope.label:
-            print("fetching Google's price list, which is kept for a week …", file=sys.stderr)
+            print_status("fetching Google's price list, which is kept for a week …")
         return inventory, *asked.result()
 
 

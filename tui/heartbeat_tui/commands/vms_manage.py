@@ -19,13 +19,13 @@ from heartbeat_core.vms.power import refuse
 from heartbeat_core.vms.request import NAME
 from heartbeat_core.vms.vocabulary import ACTIONS, Resource, command_of, queue_of
 from heartbeat_core.vms.watch import STATES, Watched, watch
-from heartbeat_tui.commands.console import Actions, add_action, check_tty, confirmed, first_interrupt, print_answer, print_json
+from heartbeat_tui.commands.console import Actions, add_action, check_tty, confirmed, first_interrupt, print_answer, print_status
 from heartbeat_tui.commands.options import duration
 from heartbeat_tui.commands.vms_shared import (
     Progress,
     VmScope,
     add_scope_flags,
-    doubt_of,
+    check_complete,
     error_json,
     exit_code,
     find_resource,
@@ -37,7 +37,16 @@ from heartbeat_tui.commands.vms_shared import (
 AT_ONCE = 8
 
 
-def register_changes(verbs: Actions) -> None:
+def register(verbs: Actions) -> None:
+    more = (
+        "Wait until the TPU VM of that name is in a state; as long as there is none, its queued resource is watched. Exit "
+        "0 reached, 1 ended in another state (FAILED, PREEMPTED, gone, …), 3 could not tell in time, 130 interrupted."
+    )
+    parser = add_action(verbs, "watch", run_watch, "wait until a TPU VM is in a state", more)
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("--until", type=str.upper, default="READY", metavar="STATE", help="default READY; GONE: until it is deleted")
+    parser.add_argument("--timeout", type=duration, metavar="TIME", help="give up after that time, default never")
+    add_scope_flags(parser, as_json="print one object: schema, outcome, state, seconds")
     for action in ("start", "stop", "delete"):
         words = ACTIONS[action]
         more = (
@@ -70,7 +79,7 @@ def run_change(args: argparse.Namespace) -> int:
             show(scope, inventory, resource, args.action, shown)
         asked = resources if args.action == "delete" else resources[:1]
         if not args.yes and not all(agreed(resource, args.action) for resource in asked):
-            print("Nothing was changed.", file=sys.stderr)
+            print_status("Nothing was changed.")
             return 1
         return carry_out(args, scope, resources)
 
@@ -80,25 +89,25 @@ def show(scope: VmScope, inventory: Inventory, resource: Resource, action: Any, 
     queue = queue_of(resource)
     kinds = resource.accelerator_type if isinstance(resource, Node) else ", ".join(resource.accelerator_types)
     what = f"{'TPU VM' if isinstance(resource, Node) else 'queued resource'} {resource.id} ({kinds}, {resource.state})"
-    print(sanitize_line(f"{action} the {what} in {resource.zone}. {ACTIONS[action].effect}"), file=sys.stderr)
+    print_status(sanitize_line(f"{action} the {what} in {resource.zone}. {ACTIONS[action].effect}"))
     if action == "delete" and queue:
         of_queue = [node.id for node in inventory.nodes if (node.queued_resource, node.zone) == (queue, resource.zone)]
         held = [name for name in of_queue if name != resource.id]
         others = f", with {', '.join(held)}" if held else ""
         if isinstance(resource, Node):
-            print(sanitize_line(f"  It belongs to the queued resource {queue}, which is deleted{others}."), file=sys.stderr)
+            print_status(sanitize_line(f"  It belongs to the queued resource {queue}, which is deleted{others}."))
         elif held:
-            print(sanitize_line(f"  Its TPU VMs are deleted as well: {', '.join(held)}."), file=sys.stderr)
+            print_status(sanitize_line(f"  Its TPU VMs are deleted as well: {', '.join(held)}."))
     command = sanitize_line(shlex.join(command_of(action, resource, scope.project)))
     if command not in shown:
-        print(f"  {command}", file=sys.stderr)
+        print_status(f"  {command}")
         shown.add(command)
 
 
 def agreed(resource: Resource, action: str) -> bool:
     """Ask on the terminal: for a deletion by its name, else for a yes."""
     if action == "delete":
-        print(f"Type {resource.id} to delete it: ", end="", file=sys.stderr, flush=True)
+        print_status(f"Type {resource.id} to delete it: ", end="")
         return sys.stdin.readline().strip() == resource.id
     return confirmed(f"{action[:1].upper()}{action[1:]}?")
 
@@ -107,17 +116,17 @@ def carry_out(args: argparse.Namespace, scope: VmScope, resources: list[Resource
     """Change all of them in parallel; print the results and return the exit code."""
     with first_interrupt(scope.session.cancel):
         failures = change_all(args, scope, resources)
-    if args.json:
-        results = [
-            {"name": resource.id, "zone": resource.zone, "ok": failure is None, "error": error_json(failure) if failure else None}
-            for resource, failure in zip(resources, failures, strict=True)
-        ]
-        print_json({"emulated": scope.label or None, "action": args.action, "results": results})
-    for resource, failure in zip(resources, failures, strict=True):
+    ended = list(zip(resources, failures, strict=True))
+    results = [
+        {"name": resource.id, "zone": resource.zone, "ok": failure is None, "error": error_json(failure) if failure else None}
+        for resource, failure in ended
+    ]
+    done = "requested" if args.no_wait else ACTIONS[args.action].done
+    lines = (f"{resource.id}  {resource.zone}  {done}" for resource, failure in ended if not failure)
+    print_answer(args, {"emulated": scope.label or None, "action": args.action, "results": results}, lines)
+    for resource, failure in ended:
         if failure:
             print_vm_error(failure, resource.id if len(resources) > 1 else "")
-        elif not args.json:
-            print(f"{resource.id}  {resource.zone}  {'requested' if args.no_wait else ACTIONS[args.action].done}")
     return exit_code(failure for failure in failures if failure)
 
 
@@ -142,21 +151,6 @@ def change_all(args: argparse.Namespace, scope: VmScope, resources: list[Resourc
 EXIT = {"reached": 0, "ended": 1, "gone": 1, "timed out": 3}
 
 
-def register_watch(verbs: Actions) -> None:
-    parser = add_action(
-        verbs,
-        "watch",
-        run_watch,
-        "wait until a TPU VM is in a state",
-        "Wait until the TPU VM of that name is in a state; as long as there is none, its queued resource is watched. Exit "
-        "0 reached, 1 ended in another state (FAILED, PREEMPTED, gone, …), 3 could not tell in time, 130 interrupted.",
-    )
-    parser.add_argument("name", metavar="NAME")
-    parser.add_argument("--until", type=str.upper, default="READY", metavar="STATE", help="default READY; GONE: until it is deleted")
-    parser.add_argument("--timeout", type=duration, metavar="TIME", help="give up after that time, default never")
-    add_scope_flags(parser, as_json="print one object: schema, outcome, state, seconds")
-
-
 def run_watch(args: argparse.Namespace) -> int:
     """Wait, print how it ended and return 0, 1, 3 or 130.
 
@@ -174,7 +168,7 @@ def run_watch(args: argparse.Namespace) -> int:
         except (CloudError, Cancelled) as error:
             if not is_cancelled(error):
                 raise
-            print("interrupted; the TPU VM is not changed", file=sys.stderr)
+            print_status("interrupted; the TPU VM is not changed")
             return INTERRUPTED
     state = {"name": args.name, "zone": zone, "until": args.until, "outcome": found.outcome, "state": found.state}
     values: dict[str, Any] = {"emulated": scope.label or None, **state, "seconds": round(found.seconds, 3)}
@@ -191,8 +185,8 @@ def zone_of(scope: VmScope, name: str) -> str:
     zones = sorted({node.zone for node in inventory.named(name)} | {queued.zone for queued in inventory.queue_named(name)})
     if len(zones) > 1:
         raise HeartbeatError(f"there are {len(zones)} called {name}", f"They are in {', '.join(zones)}.", "Say which: --zone ZONE.")
-    if not zones and (doubt := doubt_of(inventory, f"there is a TPU VM {name}")):
-        raise doubt
+    if not zones:
+        check_complete(inventory, f"there is a TPU VM {name}")
     return zones[0] if zones else scope.target.zone.value or ""
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from heartbeat_core.checks.context import CheckEnvironment
 from heartbeat_core.cloud.errors import CloudError
@@ -21,9 +20,10 @@ from heartbeat_core.vms.inventory import Inventory, fetch_inventory
 from heartbeat_core.vms.operation import OperationStep, VmError
 from heartbeat_core.vms.pricing import Rates, find_rates
 from heartbeat_core.vms.vocabulary import Resource, step_text
-from heartbeat_tui.commands.console import consequences, folded
+from heartbeat_tui.commands.console import consequences, folded, print_status
 from heartbeat_tui.commands.options import add_project_flag, add_where_flags, chosen_project, open_environment
 
+T = TypeVar("T")
 PRICES_LIMIT_S = 60.0  # Google's price list has many pages
 
 
@@ -95,25 +95,23 @@ def find_resource(scope: VmScope, inventory: Inventory, name: str, *, queued: bo
         zones = ", ".join(each.zone for each in found)
         raise HeartbeatError(f"there are {len(found)} called {name}", f"They are in {zones}.", "Say which: --zone ZONE.")
     kind = "queued resource" if queued else "TPU VM"
-    if doubt := doubt_of(inventory, f"there is a {kind} {name}"):
-        raise doubt
+    check_complete(inventory, f"there is a {kind} {name}")
     where = f"in {zone}" if zone else "in any zone"
     names = sorted({node.id for node in inventory.nodes if not queued} | {queued.id for queued in inventory.queued})
     remedy = f"There are {', '.join(names[:8])}{' and more' * (len(names) > 8)}." if names else inventory.why_empty()
     raise HeartbeatError(f"there is no {kind} {name} {where}", f"Project {scope.project}.", remedy, exit_code=1)
 
 
-def doubt_of(inventory: Inventory, what: str) -> HeartbeatError | None:
-    """Return why it is not known that there is none: what did not answer may hold it. None if all answered."""
+def check_complete(inventory: Inventory, what: str) -> None:
+    """Raise HeartbeatError where it is not known that there is none: what did not answer may hold it."""
     title = f"it is not known whether {what}"
     if inventory.unreachable:
         why = f"{', '.join(inventory.unreachable)} did not answer."
-        return HeartbeatError(title, why, "Try again, or name its zone: --zone.", exit_code=3)
-    if inventory.queued_problem is None:
-        return None
-    found = diagnose_exception(inventory.queued_problem, "call", {"project": inventory.project})
-    why = f"Queued resources could not be listed: {found.title}. {found.why}"
-    return VmError(title, why, "Fix that, and try again.", outcome="unknown", exit_code=3, diagnosis=found)
+        raise HeartbeatError(title, why, "Try again, or name its zone: --zone.", exit_code=3)
+    if inventory.queued_problem:
+        found = diagnose_exception(inventory.queued_problem, "call", {"project": inventory.project})
+        why = f"Queued resources could not be listed: {found.title}. {found.why}"
+        raise VmError(title, why, "Fix that, and try again.", outcome="unknown", exit_code=3, diagnosis=found)
 
 
 def read_inventory(scope: VmScope) -> Inventory:
@@ -123,8 +121,13 @@ def read_inventory(scope: VmScope) -> Inventory:
 
 def try_rates(session: CloudSession) -> tuple[Rates | None, str]:
     """Return the prices, or None and why there are none."""
+    return attempt(lambda: find_rates(session.child_session(cancellation=session.cancellation, seconds=PRICES_LIMIT_S)))
+
+
+def attempt(ask: Callable[[], T]) -> tuple[T | None, str]:
+    """Return the answer, or None and why there is none; raise CloudError if it was cancelled."""
     try:
-        return find_rates(session.child_session(cancellation=session.cancellation, seconds=PRICES_LIMIT_S)), ""
+        return ask(), ""
     except CloudError as error:
         if error.kind == "cancelled":
             raise
@@ -153,7 +156,7 @@ class Progress:
         took = f"  after {step.seconds:.1f} s" if step.what in TIMED and step.seconds >= 0.05 else ""
         text, _ = step_text(step.what, short(step.detail))
         detail = f": {short(step.detail)}" if step.what in NAMED and step.detail else ""
-        print(sanitize_line(f"{step.at.astimezone():%H:%M:%S} {self.lead}{text}{detail}{took}"), file=sys.stderr, flush=True)
+        print_status(sanitize_line(f"{step.at.astimezone():%H:%M:%S} {self.lead}{text}{detail}{took}"))
 
     def to_json(self) -> list[dict[str, Any]]:
         return [
@@ -173,20 +176,20 @@ def exit_code(failures: Iterable[HeartbeatError]) -> int:
 
 def print_vm_error(error: HeartbeatError, name: str = "") -> None:
     """Print on stderr what happened, why, what became of the TPU VM, and what to do next."""
-    print(sanitize_line(f"heartbeat-tui: {name}{': ' * bool(name)}{error.title}"), file=sys.stderr)
+    print_status(sanitize_line(f"heartbeat-tui: {name}{': ' * bool(name)}{error.title}"))
     for part in (error.cause, error.remedy):
         for line in folded(part, "  ", "  "):
-            print(line, file=sys.stderr)
+            print_status(line)
     if not isinstance(error, VmError):
         return
     for command in error.commands:
-        print(f"    {shlex.join(command)}", file=sys.stderr)
+        print_status(f"    {shlex.join(command)}")
     for remedy in error.diagnosis.remedies[:MOST_REMEDIES] if error.diagnosis and not error.commands else ():
-        print(f"  next: {sanitize_line(remedy.text)}", file=sys.stderr)
+        print_status(f"  next: {sanitize_line(remedy.text)}")
         if remedy.shell or remedy.page:
-            print(f"    {sanitize_line(remedy.shell or remedy.page or '')}\n    {consequences(remedy)}", file=sys.stderr)
+            print_status(f"    {sanitize_line(remedy.shell or remedy.page or '')}\n    {consequences(remedy)}")
     if error.diagnosis and error.diagnosis.link:
-        print(f"  more: {error.diagnosis.link}", file=sys.stderr)
+        print_status(f"  more: {error.diagnosis.link}")
 
 
 def error_json(error: HeartbeatError) -> dict[str, Any]:
