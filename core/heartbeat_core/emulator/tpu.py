@@ -157,19 +157,15 @@ def ensure_capacity(cloud: Cloud, project: EmulatedProject, node: EmulatedNode) 
         message = "Insufficient reserved capacity. Contact customer support to increase your reservation."
         raise ApiError(400, f"{message} {error_id(message)}", status="FAILED_PRECONDITION")
     if zone in cloud.scenario.stockout:
-        raise stockout(zone)
+        message = (
+            f'There is no more capacity in the zone "{zone}"; you can try in another zone where Cloud TPU Nodes are offered '
+            "(see https://cloud.google.com/tpu/docs/regions)"
+        )
+        raise ApiError(429, f"{message} {error_id(message)}")
     for metric in ("IN_USE_ADDRESSES", "HDB_TOTAL_GB"):
         allowed = limit(project, BY_ID[REGION_METRICS[metric]], region)
         if allowed != UNLIMITED and region_usage(project, metric, region) > allowed:
             raise ApiError(429, f"Quota '{metric}' exceeded.  Limit: {float(allowed)} in region {region}. {error_id(metric + region)}")
-
-
-def stockout(zone: str) -> ApiError:
-    message = (
-        f'There is no more capacity in the zone "{zone}"; you can try in another zone where Cloud TPU Nodes are offered '
-        "(see https://cloud.google.com/tpu/docs/regions)"
-    )
-    return ApiError(429, f"{message} {error_id(message)}")
 
 
 def delete(cloud: Cloud, call: EmulatedCall) -> Json:
@@ -246,17 +242,18 @@ def create_queued(cloud: Cloud, call: EmulatedCall) -> Json:
     flexible = call.body.get("provisioningModel") == "FLEX_START"  # against the quotas of preemptible TPUs as well
     queued = Queued(name, slice_, "spot" in call.body or flexible, call.body, "CREATING", cloud.stamp())
     project.queued[name] = queued
-
-    def accepted() -> Json:
-        if queued.state == "CREATING":
-            queued.state = "ACCEPTED"
-            cloud.later(cloud.scenario.timings.accept_s, lambda: provision(cloud, project, queued))
-        return {"@type": PREFIX + "QueuedResource", **queued.to_json()}
-
-    operation = start_operation(cloud, name, "create", cloud.scenario.timings.accept_s, accepted)
+    operation = start_operation(cloud, name, "create", cloud.scenario.timings.accept_s, lambda: accept(cloud, project, queued))
     if request := call.query.get("requestId"):
         project.requests[request] = operation
     return operation
+
+
+def accept(cloud: Cloud, project: EmulatedProject, queued: Queued) -> Json:
+    """Put a request in the queue, unless it was deleted meanwhile."""
+    if queued.state != "DELETING":
+        queued.state, queued.error = "ACCEPTED", None
+        cloud.later(cloud.scenario.timings.accept_s, lambda: provision(cloud, project, queued))
+    return {"@type": PREFIX + "QueuedResource", **queued.to_json()}
 
 
 def provision(cloud: Cloud, project: EmulatedProject, queued: Queued) -> None:
@@ -310,13 +307,7 @@ def reset(cloud: Cloud, call: EmulatedCall) -> Json:
     queued = find(cloud, call, project.queued)
     if queued.state not in ("SUSPENDED", "FAILED"):
         raise ApiError(400, f"Queued resource {queued.name} is in state {queued.state}.", status="FAILED_PRECONDITION")
-
-    def finish() -> Json:
-        queued.state, queued.error = "ACCEPTED", None
-        cloud.later(cloud.scenario.timings.accept_s, lambda: provision(cloud, project, queued))
-        return {"@type": PREFIX + "QueuedResource", **queued.to_json()}
-
-    return start_operation(cloud, queued.name, "reset", cloud.scenario.timings.update_s, finish)
+    return start_operation(cloud, queued.name, "reset", cloud.scenario.timings.update_s, lambda: accept(cloud, project, queued))
 
 
 ROUTES = routes_of(
