@@ -107,10 +107,6 @@ def error_info(reason: str, domain: str = "googleapis.com", **metadata: str) -> 
     return {**info, "metadata": metadata} if metadata else info
 
 
-def help_link(description: str, url: str) -> Json:
-    return {"@type": TYPE + "Help", "links": [{"description": description, "url": url}]}
-
-
 @functools.cache
 def read_refusals() -> Mapping[str, Mapping[str, str]]:
     """Return the fields of each section of ``refusals.ini``."""
@@ -126,7 +122,7 @@ def refused(reason: str, service: str, **metadata: str) -> ApiError:
         metadata["uid"] = "emulated-Vx3_k9Q"
     words = {**metadata, "project": metadata.get("consumer", "").removeprefix("projects/")}
     words["url"] = said.get("url", "").format_map(words)
-    help_ = [help_link(said["link"], words["url"])] if "link" in said else []
+    help_ = [{"@type": TYPE + "Help", "links": [{"description": said["link"], "url": words["url"]}]}] if "link" in said else []
     details = error_info(reason, service=service, **metadata)
     return ApiError(401 if reason.startswith("AC") else 403, said["message"].format_map(words), details, *help_)
 
