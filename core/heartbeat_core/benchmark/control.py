@@ -33,6 +33,13 @@ def exit_with_parent(parent: int | None) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def end_with_stdin() -> None:
+    """End this process when its stdin ends; for a thread of a process that has nothing to put in order."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os._exit(0)
+
+
 class ControlChannel:
     """Reads orders from stdin, a line each: pause, resume, stop, and calibrate, to measure the peaks after the run.
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import threading
 
+from heartbeat_core.benchmark.control import end_with_stdin
 from heartbeat_core.emulator.scenario import DEFAULT, load_scenario
 from heartbeat_core.emulator.server import bind, make_cloud, serve
 from heartbeat_core.errors import HeartbeatError
@@ -29,16 +29,9 @@ def main() -> int:
     except HeartbeatError as error:
         say({"error": [error.title, error.cause, error.remedy]})
         return error.exit_code
-    threading.Thread(target=end_with_parent, name="parent", daemon=True).start()
+    threading.Thread(target=end_with_stdin, name="parent", daemon=True).start()
     serve(cloud, listener, args.latency, ready=lambda url: say({"url": url}))
     return 0
-
-
-def end_with_parent() -> None:
-    """Wait for the end of stdin; a server on loopback has nothing to put in order."""
-    while os.read(sys.stdin.fileno(), 4096):
-        pass
-    os._exit(0)
 
 
 def say(message: dict[str, object]) -> None:

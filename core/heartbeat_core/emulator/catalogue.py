@@ -37,20 +37,16 @@ class TpuGeneration:
     spot_quota: str
     sizes: dict[int, str]
     unit: str
-    one_host: int
     per_host: int
-    runtime: str
 
 
 FAMILIES = (
-    TpuGeneration("v6e", "v6e", "V6E", "TPUV6E", "TPUV6EPreemptible", GRIDS, "chips", 8, 4, "v2-alpha-tpuv6e"),
-    TpuGeneration(
-        "v5e", "v5litepod", "V5LITE_POD", "TPUV5sLitepod", "TPUV5sPreemptibleLitepod", GRIDS, "chips", 8, 4, "v2-alpha-tpuv5-lite"
-    ),
-    TpuGeneration("v5p", "v5p", "V5P", "TPUV5P", "TPUV5PPreemptible", CUBES, "cores", 8, 8, "v2-alpha-tpuv5"),
-    TpuGeneration("v4", "v4", "V4", "TPUV4sPod", "TPUV4sPreemptiblePod", CUBES, "cores", 8, 8, "tpu-ubuntu2204-base"),
-    TpuGeneration("v3", "v3", "V3", "TPUV3", "TPUV3Preemptible", {8: "2x2"}, "cores", 8, 8, "tpu-ubuntu2204-base"),
-    TpuGeneration("v2", "v2", "V2", "TPUV2", "TPUV2Preemptible", {8: "2x2"}, "cores", 8, 8, "tpu-ubuntu2204-base"),
+    TpuGeneration("v6e", "v6e", "V6E", "TPUV6E", "TPUV6EPreemptible", GRIDS, "chips", 4),
+    TpuGeneration("v5e", "v5litepod", "V5LITE_POD", "TPUV5sLitepod", "TPUV5sPreemptibleLitepod", GRIDS, "chips", 4),
+    TpuGeneration("v5p", "v5p", "V5P", "TPUV5P", "TPUV5PPreemptible", CUBES, "cores", 8),
+    TpuGeneration("v4", "v4", "V4", "TPUV4sPod", "TPUV4sPreemptiblePod", CUBES, "cores", 8),
+    TpuGeneration("v3", "v3", "V3", "TPUV3", "TPUV3Preemptible", {8: "2x2"}, "cores", 8),
+    TpuGeneration("v2", "v2", "V2", "TPUV2", "TPUV2Preemptible", {8: "2x2"}, "cores", 8),
 )
 ZONES: dict[str, tuple[str, ...]] = {
     "asia-northeast1-b": ("v6e",),
@@ -90,7 +86,7 @@ class Slice:
 
     @property
     def hosts(self) -> int:
-        return 1 if self.size <= self.family.one_host else self.size // self.family.per_host
+        return 1 if self.size <= 8 else self.size // self.family.per_host
 
     def quota_id(self, *, spot: bool, scope: str) -> str:
         """Name the quota it counts against; ``scope`` is "Zone" or "Region"."""

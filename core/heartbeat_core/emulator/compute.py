@@ -49,7 +49,7 @@ def not_found(call: EmulatedCall) -> ComputeError:
 
 def get_project(cloud: Cloud, call: EmulatedCall) -> Json:
     project = cloud.project(call)
-    metadata = {"kind": "compute#metadata", "fingerprint": "ZW11bGF0ZWQ=", **project.metadata}
+    metadata = {"kind": "compute#metadata", "fingerprint": "ZW11bGF0ZWQ="}
     about = {"kind": "compute#project", "id": project.number, "name": project.id, "selfLink": link_to(project)}
     return {**about, "commonInstanceMetadata": metadata, "defaultServiceAccount": project.default_account}
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from heartbeat_core.emulator.catalogue import SERVICES
+
 Json = dict[str, Any]
 
 TYPE = "type.googleapis.com/google.rpc."
@@ -105,10 +107,6 @@ def error_info(reason: str, domain: str = "googleapis.com", **metadata: str) -> 
     return {**info, "metadata": metadata} if metadata else info
 
 
-def help_link(description: str, url: str) -> Json:
-    return {"@type": TYPE + "Help", "links": [{"description": description, "url": url}]}
-
-
 @functools.cache
 def read_refusals() -> Mapping[str, Mapping[str, str]]:
     """Return the fields of each section of ``refusals.ini``."""
@@ -124,15 +122,15 @@ def refused(reason: str, service: str, **metadata: str) -> ApiError:
         metadata["uid"] = "emulated-Vx3_k9Q"
     words = {**metadata, "project": metadata.get("consumer", "").removeprefix("projects/")}
     words["url"] = said.get("url", "").format_map(words)
-    help_ = [help_link(said["link"], words["url"])] if "link" in said else []
+    help_ = [{"@type": TYPE + "Help", "links": [{"description": said["link"], "url": words["url"]}]}] if "link" in said else []
     details = error_info(reason, service=service, **metadata)
     return ApiError(401 if reason.startswith("AC") else 403, said["message"].format_map(words), details, *help_)
 
 
-def service_disabled(service: str, title: str, consumer: str) -> ApiError:
+def service_disabled(service: str, consumer: str) -> ApiError:
     """Return the refusal of an API that is off in the project ``consumer``."""
     url = f"https://console.developers.google.com/apis/api/{service}/overview?project={consumer}"
-    about = {"serviceTitle": title, "consumer": f"projects/{consumer}", "containerInfo": consumer, "activationUrl": url}
+    about = {"serviceTitle": SERVICES[service], "consumer": f"projects/{consumer}", "containerInfo": consumer, "activationUrl": url}
     return refused("SERVICE_DISABLED", service, **about)
 
 
@@ -147,17 +145,16 @@ def permission_denied(service: str, permission: str, resource: str) -> ApiError:
     if service == "cloudbilling.googleapis.com":
         return ApiError(403, "The caller does not have permission")
     if service == "serviceusage.googleapis.com":
-        verb, what = permission.rpartition(".")[2], resource.rpartition("/")[2]
-        message = f"Permission denied to {verb} service [{what}]" if "/services/" in resource else f"Permission denied to {verb} services"
+        verb, name = permission.rpartition(".")[2], resource.rpartition("/")[2]
+        message = f"Permission denied to {verb} service [{name}]" if "/services/" in resource else f"Permission denied to {verb} services"
         failure = precondition_failure("googleapis.com", "110002", message)
         return ApiError(403, message, failure, error_info("AUTH_PERMISSION_DENIED", service))
-    full = f"//{service}/{resource}"
+    what = {
+        "iam.googleapis.com": "resource (or it may not exist).",
+        "tpu.googleapis.com": f"'{resource}'",
+    }.get(service, f"resource '//{service}/{resource}' (or it may not exist).")
     info = error_info("IAM_PERMISSION_DENIED", service, permission=permission, resource=resource)
-    if service == "tpu.googleapis.com":
-        return ApiError(403, f"Permission '{permission}' denied on '{resource}'", info)
-    if service == "iam.googleapis.com":
-        return ApiError(403, f"Permission '{permission}' denied on resource (or it may not exist).", info)
-    return ApiError(403, f"Permission '{permission}' denied on resource '{full}' (or it may not exist).", info)
+    return ApiError(403, f"Permission '{permission}' denied on {what}", info)
 
 
 def quota_exceeded(limit: str, value: int, scope: str, project: str) -> ApiError:

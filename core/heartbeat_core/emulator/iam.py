@@ -14,12 +14,13 @@ from heartbeat_core.emulator.state import Account, Cloud, EmulatedProject
 ID = re.compile(r"[a-z]([a-z0-9-]{4,28}[a-z0-9])")
 
 
-def find(cloud: Cloud, call: EmulatedCall, permission: str) -> tuple[EmulatedProject, Account]:
-    """Find the account a path names, in any project for "-", and hold the caller to ``permission`` on it."""
-    wanted = call.args["account"]
+def find(cloud: Cloud, call: EmulatedCall) -> tuple[EmulatedProject, Account]:
+    """Find the account a path names, in any project for "-", and hold the caller to the permission for what is asked of it."""
+    wanted, verb = call.args["account"], call.path.partition(":")[2] or call.method.lower()
+    permission = f"iam.serviceAccounts.{verb}"
     for project, account in cloud.accounts():
         if call.args["project"] in ("-", project.id, project.number) and wanted in (account.email, account.body["uniqueId"]):
-            if permission and permission not in cloud.granted(project, account):
+            if verb != "testIamPermissions" and permission not in cloud.granted(project, account):
                 raise permission_denied("iam.googleapis.com", permission, call.resource)
             return project, account
     raise ApiError(404, f"Unknown service account: {call.resource}" if call.method == "POST" else "Unknown service account")
@@ -43,16 +44,15 @@ def create(cloud: Cloud, call: EmulatedCall) -> Json:
 
 
 def delete(cloud: Cloud, call: EmulatedCall) -> Json:
-    project, account = find(cloud, call, "iam.serviceAccounts.delete")
+    project, account = find(cloud, call)
     del project.accounts[account.email]
     return {}
 
 
 def switch(cloud: Cloud, call: EmulatedCall) -> Json:
     """Disable or enable an account, by the verb that ends the path."""
-    verb = call.path.rpartition(":")[2]
-    _, account = find(cloud, call, f"iam.serviceAccounts.{verb}")
-    if verb == "disable":
+    _, account = find(cloud, call)
+    if call.path.endswith(":disable"):
         account.body["disabled"] = True
     else:
         account.body.pop("disabled", None)
@@ -60,15 +60,7 @@ def switch(cloud: Cloud, call: EmulatedCall) -> Json:
 
 
 def get_policy(cloud: Cloud, call: EmulatedCall) -> Json:
-    return find(cloud, call, "iam.serviceAccounts.getIamPolicy")[1].policy.to_json()
-
-
-def set_policy(cloud: Cloud, call: EmulatedCall) -> Json:
-    return replace_policy(cloud, find(cloud, call, "iam.serviceAccounts.setIamPolicy")[1].policy, call)
-
-
-def test_permissions(cloud: Cloud, call: EmulatedCall) -> Json:
-    return held(call, cloud.granted(*find(cloud, call, "")))
+    return find(cloud, call)[1].policy.to_json()
 
 
 def get_role(cloud: Cloud, call: EmulatedCall) -> Json:
@@ -86,12 +78,12 @@ ROUTES = routes_of(
     "iam.googleapis.com",
     ("GET", "/v1/projects/{project}/serviceAccounts", list_accounts, "iam.serviceAccounts.list"),
     ("POST", "/v1/projects/{project}/serviceAccounts", create, "iam.serviceAccounts.create"),
-    ("GET", ACCOUNT, lambda cloud, call: find(cloud, call, "iam.serviceAccounts.get")[1].body, ""),
+    ("GET", ACCOUNT, lambda cloud, call: find(cloud, call)[1].body, ""),
     ("DELETE", ACCOUNT, delete, ""),
     ("POST", ACCOUNT + ":(disable|enable)", switch, ""),
     ("GET", ACCOUNT + ":getIamPolicy", get_policy, ""),
     ("POST", ACCOUNT + ":getIamPolicy", get_policy, ""),
-    ("POST", ACCOUNT + ":setIamPolicy", set_policy, ""),
-    ("POST", ACCOUNT + ":testIamPermissions", test_permissions, ""),
+    ("POST", ACCOUNT + ":setIamPolicy", lambda cloud, call: replace_policy(cloud, find(cloud, call)[1].policy, call), ""),
+    ("POST", ACCOUNT + ":testIamPermissions", lambda cloud, call: held(call, cloud.granted(*find(cloud, call))), ""),
     ("GET", "/v1/roles/{role}", get_role, ""),
 )

@@ -7,7 +7,7 @@ import copy
 from heartbeat_core.emulator.catalogue import QUOTAS, REGIONS, ZONES, QuotaDefinition, Slice
 from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json
 from heartbeat_core.emulator.router import collection, routes_of
-from heartbeat_core.emulator.state import Cloud, EmulatedProject
+from heartbeat_core.emulator.state import Cloud, EmulatedProject, TpuResource
 
 HOLDING = {"PROVISIONING", "SUSPENDING", "SUSPENDED", "FAILED"}  # the states of a queued resource that count against quota
 GONE = {"TERMINATED", "PREEMPTED"}
@@ -67,12 +67,9 @@ def preferences(cloud: Cloud, call: EmulatedCall) -> dict[str, Json]:
     return {name: one for name, one in found if not pending or "reconciling" in one}
 
 
-def no_preference(call: EmulatedCall) -> ApiError:
-    return ApiError(404, f"Quota preference not found: {call.args['item']}")
-
-
-def no_info(call: EmulatedCall) -> ApiError:
-    return ApiError(404, f"Quota info not found: {call.args['item']}")
+def not_found(call: EmulatedCall) -> ApiError:
+    kind = "info" if "/quotaInfos/" in call.path else "preference"
+    return ApiError(404, f"Quota {kind} not found: {call.args['item']}")
 
 
 def request_quota(cloud: Cloud, call: EmulatedCall) -> Json:
@@ -129,12 +126,12 @@ def request_quota(cloud: Cloud, call: EmulatedCall) -> Json:
 def in_use(project: EmulatedProject, quota_id: str, location: str) -> int:
     """Count what nodes and queued resources hold of a TPU quota at a zone or region."""
     scope = "Zone" if location in ZONES else "Region"
-    held: list[tuple[str, Slice, bool]] = [(n.zone, n.slice, n.spot) for n in project.nodes.values() if n.state not in GONE]
-    held += [(queued.zone, queued.slice, queued.spot) for queued in project.queued.values() if queued.state in HOLDING]
+    held: list[TpuResource] = [node for node in project.nodes.values() if node.state not in GONE]
+    held += [queued for queued in project.queued.values() if queued.state in HOLDING]
     return sum(
-        slice_.size
-        for zone, slice_, spot in held
-        if location in (zone, zone.rpartition("-")[0]) and slice_.quota_id(spot=spot, scope=scope) == quota_id
+        each.slice.size
+        for each in held
+        if location in (each.zone, each.zone.rpartition("-")[0]) and each.slice.quota_id(spot=each.spot, scope=scope) == quota_id
     )
 
 
@@ -161,8 +158,8 @@ def region_usage(project: EmulatedProject, metric: str, region: str) -> int:
 PARENT = "/(v1|v1beta)/projects/{project}/locations/global"
 ROUTES = routes_of(
     "cloudquotas.googleapis.com",
-    *collection(PARENT + "/services/{service}/quotaInfos", "quotaInfos", "cloudquotas.quotas.get", infos, no_info),
-    *collection(PARENT + "/quotaPreferences", "quotaPreferences", "cloudquotas.quotas.get", preferences, no_preference),
+    *collection(PARENT + "/services/{service}/quotaInfos", "quotaInfos", "cloudquotas.quotas.get", infos, not_found),
+    *collection(PARENT + "/quotaPreferences", "quotaPreferences", "cloudquotas.quotas.get", preferences, not_found),
     ("POST", PARENT + "/quotaPreferences", request_quota, "cloudquotas.quotas.update"),
     ("PATCH", PARENT + "/quotaPreferences/{preference}", request_quota, "cloudquotas.quotas.update"),
 )

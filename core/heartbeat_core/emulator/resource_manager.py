@@ -36,10 +36,6 @@ def project_json(cloud: Cloud, call: EmulatedCall, project: EmulatedProject) -> 
     }
 
 
-def get(cloud: Cloud, call: EmulatedCall) -> Json:
-    return project_json(cloud, call, cloud.project(call))
-
-
 def list_projects(cloud: Cloud, call: EmulatedCall) -> Json:
     """List the projects the caller may see; of a filter only words and id:… are understood."""
     words = (call.query.get("query") or call.query.get("filter") or "").lower().split()
@@ -134,7 +130,7 @@ ROUTES = routes_of(
     ("GET", "/v3/projects:search", list_projects, ""),
     ("GET", "/(v1|v3)/projects", list_projects, ""),
     ("POST", "/(v1|v3)/projects", create, ""),
-    ("GET", PROJECT, get, "resourcemanager.projects.get"),
+    ("GET", PROJECT, lambda cloud, call: project_json(cloud, call, cloud.project(call)), "resourcemanager.projects.get"),
     ("POST", PROJECT + ":getIamPolicy", get_policy, "resourcemanager.projects.getIamPolicy"),
     ("POST", PROJECT + ":setIamPolicy", set_policy, "resourcemanager.projects.setIamPolicy"),
     ("POST", PROJECT + ":testIamPermissions", test_permissions, ""),

@@ -111,11 +111,11 @@ def check_consumer(cloud: Cloud, route: Route, call: EmulatedCall, project: Emul
         if by_gcloud and route.service in SHARED_BY_GCLOUD:
             return
         if cloud.scenario.foreign_consumer and not by_gcloud:
-            raise service_disabled(route.service, SERVICES[route.service], cloud.scenario.foreign_consumer)
+            raise service_disabled(route.service, cloud.scenario.foreign_consumer)
         consumer = project
     if consumer is None:
         return
     if route.service not in consumer.answering:
-        raise service_disabled(route.service, SERVICES[route.service], consumer.number)
+        raise service_disabled(route.service, consumer.number)
     if route.service in NEED_BILLING and not cloud.billed(consumer):
         raise refused("BILLING_DISABLED", route.service, consumer=f"projects/{consumer.number}")

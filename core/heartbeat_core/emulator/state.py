@@ -210,7 +210,6 @@ class EmulatedProject:
     preferences: dict[str, Json] = field(default_factory=dict)  # requests for quota
     nodes: dict[str, EmulatedNode] = field(default_factory=dict)
     queued: dict[str, Queued] = field(default_factory=dict)
-    metadata: Json = field(default_factory=dict)
     networks: list[str] = field(default_factory=list)
     requests: dict[str, Json] = field(default_factory=dict)  # the operations, by the id of the request that began them
     firewalls: dict[str, FirewallStart] = field(default_factory=dict)

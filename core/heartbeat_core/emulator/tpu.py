@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from heartbeat_core.emulator.catalogue import REGION_METRICS, RUNTIMES, Slice, find_slice, slices
 from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, page, quota_exceeded
 from heartbeat_core.emulator.operations import status_of
 from heartbeat_core.emulator.quotas import BY_ID, UNLIMITED, exceeded, limit, region_usage
-from heartbeat_core.emulator.router import routes_of
+from heartbeat_core.emulator.router import Handler, routes_of
 from heartbeat_core.emulator.seed import AGENTS, SCOPES, add_agent
 from heartbeat_core.emulator.state import Cloud, EmulatedNode, EmulatedProject, Queued, TpuResource
 from heartbeat_core.emulator.tpu_locations import EMPTY, PARENT, PREFIX, TPU, error_id, not_found, start_operation, zone_of
@@ -34,24 +34,25 @@ def find(cloud: Cloud, call: EmulatedCall, resources: Mapping[str, Resource]) ->
     return resources[name]
 
 
-def listed(cloud: Cloud, call: EmulatedCall, resources: Mapping[str, TpuResource]) -> Json:
-    """Return one page of what is in a zone, or anywhere for "-" but where a zone cannot be reached."""
-    zone, kind = call.args["zone"], call.path.rpartition("/")[2]
-    if zone != "-":
-        zone_of(call)
-        return page([each.to_json() for each in resources.values() if each.zone == zone], kind, call)
-    silent = cloud.scenario.unreachable
-    answer = page([each.to_json() for each in resources.values() if each.zone not in silent], kind, call)
-    missing = [f"projects/{cloud.project(call).id}/locations/{place}" for place in silent]
-    return {**answer, "unreachable": missing} if missing else answer
+def resource_routes(kind: str, of: Callable[[EmulatedProject], Mapping[str, TpuResource]]) -> tuple[tuple[str, str, Handler, str], ...]:
+    """Make the routes that list the nodes or the queued resources ``of`` a project, and get one of them."""
+    path = PARENT + "/{zone}/" + kind
 
+    def list_resources(cloud: Cloud, call: EmulatedCall) -> Json:
+        project, zone = cloud.project(call), call.args["zone"]
+        if zone != "-":
+            zone_of(call)
+            return page([each.to_json() for each in of(project).values() if each.zone == zone], kind, call)
+        silent = cloud.scenario.unreachable
+        answer = page([each.to_json() for each in of(project).values() if each.zone not in silent], kind, call)
+        missing = [f"projects/{project.id}/locations/{place}" for place in silent]
+        return {**answer, "unreachable": missing} if missing else answer
 
-def get(cloud: Cloud, call: EmulatedCall) -> Json:
-    return find(cloud, call, cloud.project(call).nodes).to_json()
+    def get_resource(cloud: Cloud, call: EmulatedCall) -> Json:
+        return find(cloud, call, of(cloud.project(call))).to_json()
 
-
-def list_nodes(cloud: Cloud, call: EmulatedCall) -> Json:
-    return listed(cloud, call, cloud.project(call).nodes)
+    # That queued resources ask for the permissions of nodes is an assumption.
+    return ("GET", path, list_resources, "tpu.nodes.list"), ("GET", path + "/{name}", get_resource, "tpu.nodes.get")
 
 
 def create(cloud: Cloud, call: EmulatedCall) -> Json:
@@ -156,19 +157,15 @@ def ensure_capacity(cloud: Cloud, project: EmulatedProject, node: EmulatedNode) 
         message = "Insufficient reserved capacity. Contact customer support to increase your reservation."
         raise ApiError(400, f"{message} {error_id(message)}", status="FAILED_PRECONDITION")
     if zone in cloud.scenario.stockout:
-        raise stockout(zone)
+        message = (
+            f'There is no more capacity in the zone "{zone}"; you can try in another zone where Cloud TPU Nodes are offered '
+            "(see https://cloud.google.com/tpu/docs/regions)"
+        )
+        raise ApiError(429, f"{message} {error_id(message)}")
     for metric in ("IN_USE_ADDRESSES", "HDB_TOTAL_GB"):
         allowed = limit(project, BY_ID[REGION_METRICS[metric]], region)
         if allowed != UNLIMITED and region_usage(project, metric, region) > allowed:
             raise ApiError(429, f"Quota '{metric}' exceeded.  Limit: {float(allowed)} in region {region}. {error_id(metric + region)}")
-
-
-def stockout(zone: str) -> ApiError:
-    message = (
-        f'There is no more capacity in the zone "{zone}"; you can try in another zone where Cloud TPU Nodes are offered '
-        "(see https://cloud.google.com/tpu/docs/regions)"
-    )
-    return ApiError(429, f"{message} {error_id(message)}")
 
 
 def delete(cloud: Cloud, call: EmulatedCall) -> Json:
@@ -227,27 +224,7 @@ def update(cloud: Cloud, call: EmulatedCall) -> Json:
     return start_operation(cloud, node.name, "update", cloud.scenario.timings.update_s, finish)
 
 
-NODE_ROUTES = routes_of(
-    TPU,
-    ("GET", PARENT + "/{zone}/nodes", list_nodes, "tpu.nodes.list"),
-    ("POST", PARENT + "/{zone}/nodes", create, "tpu.nodes.create"),
-    ("GET", PARENT + "/{zone}/nodes/{node}", get, "tpu.nodes.get"),
-    ("PATCH", PARENT + "/{zone}/nodes/{node}", update, "tpu.nodes.update"),
-    ("DELETE", PARENT + "/{zone}/nodes/{node}", delete, "tpu.nodes.delete"),
-    ("POST", PARENT + "/{zone}/nodes/{node}:start", change, "tpu.nodes.start"),
-    ("POST", PARENT + "/{zone}/nodes/{node}:stop", change, "tpu.nodes.stop"),
-)
-
-
 FREE_TO_DELETE = {"ACCEPTED", "FAILED", "SUSPENDED", "WAITING_FOR_RESOURCES"}
-
-
-def get_queued(cloud: Cloud, call: EmulatedCall) -> Json:
-    return find(cloud, call, cloud.project(call).queued).to_json()
-
-
-def list_queued(cloud: Cloud, call: EmulatedCall) -> Json:
-    return listed(cloud, call, cloud.project(call).queued)
 
 
 def create_queued(cloud: Cloud, call: EmulatedCall) -> Json:
@@ -265,17 +242,18 @@ def create_queued(cloud: Cloud, call: EmulatedCall) -> Json:
     flexible = call.body.get("provisioningModel") == "FLEX_START"  # against the quotas of preemptible TPUs as well
     queued = Queued(name, slice_, "spot" in call.body or flexible, call.body, "CREATING", cloud.stamp())
     project.queued[name] = queued
-
-    def accepted() -> Json:
-        if queued.state == "CREATING":
-            queued.state = "ACCEPTED"
-            cloud.later(cloud.scenario.timings.accept_s, lambda: provision(cloud, project, queued))
-        return {"@type": PREFIX + "QueuedResource", **queued.to_json()}
-
-    operation = start_operation(cloud, name, "create", cloud.scenario.timings.accept_s, accepted)
+    operation = start_operation(cloud, name, "create", cloud.scenario.timings.accept_s, lambda: accept(cloud, project, queued))
     if request := call.query.get("requestId"):
         project.requests[request] = operation
     return operation
+
+
+def accept(cloud: Cloud, project: EmulatedProject, queued: Queued) -> Json:
+    """Put a request in the queue, unless it was deleted meanwhile."""
+    if queued.state != "DELETING":
+        queued.state, queued.error = "ACCEPTED", None
+        cloud.later(cloud.scenario.timings.accept_s, lambda: provision(cloud, project, queued))
+    return {"@type": PREFIX + "QueuedResource", **queued.to_json()}
 
 
 def provision(cloud: Cloud, project: EmulatedProject, queued: Queued) -> None:
@@ -329,22 +307,19 @@ def reset(cloud: Cloud, call: EmulatedCall) -> Json:
     queued = find(cloud, call, project.queued)
     if queued.state not in ("SUSPENDED", "FAILED"):
         raise ApiError(400, f"Queued resource {queued.name} is in state {queued.state}.", status="FAILED_PRECONDITION")
-
-    def finish() -> Json:
-        queued.state, queued.error = "ACCEPTED", None
-        cloud.later(cloud.scenario.timings.accept_s, lambda: provision(cloud, project, queued))
-        return {"@type": PREFIX + "QueuedResource", **queued.to_json()}
-
-    return start_operation(cloud, queued.name, "reset", cloud.scenario.timings.update_s, finish)
+    return start_operation(cloud, queued.name, "reset", cloud.scenario.timings.update_s, lambda: accept(cloud, project, queued))
 
 
-# That queued resources ask for the permissions of nodes is an assumption.
-QUEUED_ROUTES = routes_of(
+ROUTES = routes_of(
     TPU,
-    ("GET", PARENT + "/{zone}/queuedResources", list_queued, "tpu.nodes.list"),
+    *resource_routes("nodes", lambda project: project.nodes),
+    ("POST", PARENT + "/{zone}/nodes", create, "tpu.nodes.create"),
+    ("PATCH", PARENT + "/{zone}/nodes/{name}", update, "tpu.nodes.update"),
+    ("DELETE", PARENT + "/{zone}/nodes/{name}", delete, "tpu.nodes.delete"),
+    ("POST", PARENT + "/{zone}/nodes/{name}:start", change, "tpu.nodes.start"),
+    ("POST", PARENT + "/{zone}/nodes/{name}:stop", change, "tpu.nodes.stop"),
+    *resource_routes("queuedResources", lambda project: project.queued),
     ("POST", PARENT + "/{zone}/queuedResources", create_queued, "tpu.nodes.create"),
-    ("GET", PARENT + "/{zone}/queuedResources/{queued}", get_queued, "tpu.nodes.get"),
-    ("DELETE", PARENT + "/{zone}/queuedResources/{queued}", delete_queued, "tpu.nodes.delete"),
-    ("POST", PARENT + "/{zone}/queuedResources/{queued}:reset", reset, "tpu.nodes.create"),
+    ("DELETE", PARENT + "/{zone}/queuedResources/{name}", delete_queued, "tpu.nodes.delete"),
+    ("POST", PARENT + "/{zone}/queuedResources/{name}:reset", reset, "tpu.nodes.create"),
 )
-ROUTES = (*NODE_ROUTES, *QUEUED_ROUTES)

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
@@ -103,15 +102,20 @@ def scan_records(path: Path) -> tuple[Label, int, bool]:
     Raises HeartbeatError if the file does not begin as a run.
     """
     at_ns, label, end, closed = 0, Label(0), 0, True
-    for number, (record, line) in enumerate(lines_of(path)):
-        if number == 0 and not isinstance(record, Started):
-            cause = "It does not begin as a run of this version does."
-            raise HeartbeatError(f"{path.name} is not a recording", cause, "Choose another file.")
-        if record is None and not line.endswith(b"\n"):
-            break  # incomplete
-        end, closed = end + len(line), line.endswith(b"\n")
-        at_ns = record.at_ns if record else at_ns
-        label = record if isinstance(record, Label) else label
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines):
+            try:
+                record: Record | None = decode(line)
+            except StreamError:
+                record = None  # broken
+            if number == 0 and not isinstance(record, Started):
+                cause = "It does not begin as a run of this version does."
+                raise HeartbeatError(f"{path.name} is not a recording", cause, "Choose another file.")
+            if record is None and not line.endswith(b"\n"):
+                break  # incomplete
+            end, closed = end + len(line), line.endswith(b"\n")
+            at_ns = record.at_ns if record else at_ns
+            label = record if isinstance(record, Label) else label
     if not end:
         raise HeartbeatError(f"{path.name} is not a recording", "It has no complete line.", "Choose another file.")
     return replace(label, at_ns=at_ns), end, closed
@@ -130,16 +134,6 @@ def last_label(path: Path) -> Label:
                 if isinstance(record, Label):
                     return record
     return Label(0)
-
-
-def lines_of(path: Path) -> Iterator[tuple[Record | None, bytes]]:
-    """Return each line with its record, None if it is broken."""
-    with path.open("rb") as lines:
-        for line in lines:
-            try:
-                yield decode(line), line
-            except StreamError:
-                yield None, line
 
 
 def append(file: FileIO, end: int, line: bytes) -> None:

@@ -238,7 +238,12 @@ class SshCalls:
         self, command: Sequence[str], environ: Mapping[str, str], limit_s: float, stdin: bytes = b""
     ) -> subprocess.CompletedProcess[bytes]:
         """Run a program to its end; raise GivenUp, OSError, or TimeoutExpired, each with the program ended."""
-        with self.start(command, environ) as process:
+        with self.lock:
+            if self.order.cancelled:
+                raise GivenUp
+            process = spawn_piped(command, environ)
+            self.running.add(process)
+        with process:
             try:
                 output, errors = process.communicate(stdin, limit_s)
             finally:
@@ -249,14 +254,6 @@ class SshCalls:
         if self.order.cancelled:
             raise GivenUp
         return subprocess.CompletedProcess(command, process.returncode, output, errors)
-
-    def start(self, command: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        with self.lock:
-            if self.order.cancelled:
-                raise GivenUp
-            process = spawn_piped(command, environ)
-            self.running.add(process)
-        return process
 
     def wait_for(self, work: Callable[[], T], limit_s: float) -> T:
         """Run work that needs no process; raise what it raises, GivenUp, or TimeoutError."""

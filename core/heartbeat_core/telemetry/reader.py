@@ -11,7 +11,6 @@ import json
 import math
 import os
 import socket
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -21,7 +20,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from heartbeat_core.benchmark.control import exit_with_parent
+from heartbeat_core.benchmark.control import end_with_stdin, exit_with_parent
 from heartbeat_core.benchmark.tpu_chips import (
     PciTpu,
     driver_files,
@@ -63,12 +62,6 @@ def main(order: Mapping[str, Any]) -> None:
         if not every_s:
             os._exit(0)  # not by way of gRPC's own end, which may wait for its threads
         sleep(max(0.0, every_s - (monotonic() - start)))
-
-
-def end_with_stdin() -> None:
-    while sys.stdin.buffer.read(4096):
-        pass
-    os._exit(0)
 
 
 def reading(order: Mapping[str, Any], root: Path, tpus: tuple[PciTpu, ...], ask: Ask | None) -> dict[str, Any]:
