@@ -117,14 +117,21 @@ def project_of(answer: Any, asked: str = "") -> Project:
 
 
 SERVICE_USAGE = "serviceusage"
-NAMES = tuple(
-    f"{name}.googleapis.com" for name in ("tpu", "compute", "iam", "cloudquotas", "cloudbilling", "cloudresourcemanager", "serviceusage")
-)
+# In the order in which to enable them: those that the checks need come first.
+APIS = {
+    "serviceusage": "Service Usage",
+    "cloudresourcemanager": "Resource Manager",
+    "cloudbilling": "Cloud Billing",
+    "iam": "IAM",
+    "cloudquotas": "Cloud Quotas",
+    "compute": "Compute Engine",
+    "tpu": "Cloud TPU",
+}
 
 
-def get_apis(session: CloudSession, project: str, names: Iterable[str] = NAMES) -> dict[str, str | None]:
-    """Read the states of up to 30 APIs in one call, ENABLED, DISABLED or whatever Google says; those not in the answer are left out."""
-    wanted = [f"projects/{project}/services/{name}" for name in names]
+def get_apis(session: CloudSession, project: str) -> dict[str, str | None]:
+    """Read the states of the APIs in one call, ENABLED, DISABLED or whatever Google says; those not in the answer are left out."""
+    wanted = [f"projects/{project}/services/{name}.googleapis.com" for name in APIS]
     answer = session.get(SERVICE_USAGE, f"/v1/projects/{segment(project)}/services:batchGet", {"names": wanted})
     return {last(text(row, "name")) or text(row, "config", "name") or "": text(row, "state") for row in rows(answer, "services")}
 

@@ -146,9 +146,10 @@ def test_apis_are_read_in_one_call(server: Any, session: CloudSession, answer: A
         {"name": "projects/1/services/iam.googleapis.com", "state": "NEW"},
     ]
     server.say(answer(body={"services": rows}))
-    found = services.get_apis(session, "p", ["tpu.googleapis.com", "iam.googleapis.com", "compute.googleapis.com"])
+    found = services.get_apis(session, "p")
     assert found == {"tpu.googleapis.com": "ENABLED", "iam.googleapis.com": "NEW"}
-    assert server.asked[0].path.startswith("/v1/projects/p/services:batchGet?names=projects%2Fp%2Fservices%2Ftpu.googleapis.com&names=")
+    first = "projects%2Fp%2Fservices%2Fserviceusage.googleapis.com"
+    assert server.asked[0].path.startswith(f"/v1/projects/p/services:batchGet?names={first}&names=")
 
 
 def test_a_service_account_is_read(server: Any, session: CloudSession, answer: Any) -> None:
