@@ -16,16 +16,6 @@ OUT_OF_REACH = ("project-denied", "permission", "forbidden", "not-found")
 BILLING = "https://docs.cloud.google.com/billing/docs/how-to/modify-project"
 ENABLE = "https://docs.cloud.google.com/service-usage/docs/enable-disable"
 ONLY_CHECKED = ("serviceusage", "cloudresourcemanager", "cloudbilling", "cloudquotas")  # creating a TPU VM needs none of these
-# In the order in which to enable them: those that the other checks need come first.
-APIS = {
-    "serviceusage": "Service Usage",
-    "cloudresourcemanager": "Resource Manager",
-    "cloudbilling": "Cloud Billing",
-    "iam": "IAM",
-    "cloudquotas": "Cloud Quotas",
-    "compute": "Compute Engine",
-    "tpu": "Cloud TPU",
-}
 
 
 def exists(context: Context) -> Finding:
@@ -90,10 +80,11 @@ def api(context: Context, name: str) -> Finding:
 
 
 def off(name: str, why: str, words: dict[str, str]) -> Finding:
+    summary = f"{projects.APIS[name]} API is off"
     if name in ONLY_CHECKED:
         why = f"A TPU VM can be made without it, but some checks cannot be made. {why}".strip()
-        return warned(f"{APIS[name]} API is off", why, do.enable_api(words))
-    return failed(f"{APIS[name]} API is off", why or "A project can use an API only after it is enabled there.", do.enable_api(words))
+        return warned(summary, why, do.enable_api(words))
+    return failed(summary, why or "A project can use an API only after it is enabled there.", do.enable_api(words))
 
 
 CHECKS = (
@@ -111,6 +102,6 @@ CHECKS = (
             f"api.{name}", f"{title} API", f"Is the {title} API on?", functools.partial(api, name=name), ("account.adc",),
             "serviceusage.services.get", link=ENABLE,
         )
-        for name, title in APIS.items()
+        for name, title in projects.APIS.items()
     ),
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from heartbeat_core.cloud.errors import redact
@@ -47,11 +47,15 @@ class Redactor:
 
     def apply(self, tree: Any) -> Any:
         """Return the tree with every secret replaced; what is found in one text is replaced in all of them."""
-        for text in texts(tree):
-            for kind, secret in found(text):
+
+        def learn(text: str) -> str:
+            for kind, secret in found(redact(text)):
                 self.add(kind, secret)
+            return text
+
+        mapped(tree, learn)
         self.name_all()
-        return self.replaced(tree)
+        return mapped(tree, self.text)
 
     def add(self, kind: str, secret: str) -> None:
         secret = secret.strip(" .,;…").casefold()
@@ -71,13 +75,6 @@ class Redactor:
         parts = [f"{START}(?:{long}){END}"] * bool(long) + [f"{SHORT_START}(?:{short}){SHORT_END}"] * bool(short)
         self.pattern = re.compile("|".join(parts), re.IGNORECASE) if parts else None
 
-    def replaced(self, tree: Any) -> Any:
-        if isinstance(tree, dict):
-            return {key: self.replaced(value) for key, value in tree.items()}
-        if isinstance(tree, list | tuple):
-            return [self.replaced(value) for value in tree]
-        return self.text(tree) if isinstance(tree, str) else tree
-
     def text(self, text: str) -> str:
         text = redact(text)
         if self.pattern:
@@ -85,16 +82,13 @@ class Redactor:
         return text
 
 
-def texts(tree: Any) -> Iterator[str]:
-    """Yield every text in a tree; keys are not personal."""
-    if isinstance(tree, str):
-        yield redact(tree)
-    elif isinstance(tree, dict):
-        for value in tree.values():
-            yield from texts(value)
-    elif isinstance(tree, list | tuple):
-        for value in tree:
-            yield from texts(value)
+def mapped(tree: Any, change: Callable[[str], str]) -> Any:
+    """Return a tree with every text in it changed; keys are not personal."""
+    if isinstance(tree, dict):
+        return {key: mapped(value, change) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [mapped(value, change) for value in tree]
+    return change(tree) if isinstance(tree, str) else tree
 
 
 def found(text: str) -> Iterator[tuple[str, str]]:

@@ -25,7 +25,8 @@ class RegionQuota:
 
 def get_region_quotas(session: CloudSession, project: str, region: str) -> Mapping[str, RegionQuota]:
     """Read the quotas of a region by metric (IN_USE_ADDRESSES, CPUS, HDB_TOTAL_GB): one that is missing is unknown, not 0."""
-    return region_quotas_of(session.get(SERVICE, f"/compute/v1/projects/{segment(project)}/regions/{segment(region)}"))
+    answer = session.get(SERVICE, f"/compute/v1/projects/{segment(project)}/regions/{segment(region)}")
+    return {metric: RegionQuota(real(row, "limit"), usage_of(row)) for row in rows(answer, "quotas") if (metric := text(row, "metric"))}
 
 
 @dataclass(frozen=True)
@@ -100,10 +101,6 @@ def has_nat(session: CloudSession, project: str, region: str, network: str) -> b
     where, name = network_path(project, network)
     found = session.list(SERVICE, f"/compute/v1/projects/{segment(where)}/regions/{segment(region)}/routers", "items")
     return any(last(text(router, "network")) == name and rows(router, "nats") for router in found)
-
-
-def region_quotas_of(answer: Any) -> dict[str, RegionQuota]:
-    return {metric: RegionQuota(real(row, "limit"), usage_of(row)) for row in rows(answer, "quotas") if (metric := text(row, "metric"))}
 
 
 def usage_of(row: Mapping[str, Any]) -> float | None:

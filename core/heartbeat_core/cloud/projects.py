@@ -64,7 +64,15 @@ def granted_permissions(session: CloudSession, project: str, permissions: Iterab
 def get_policy(session: CloudSession, project: str) -> tuple[IamBinding, ...]:
     """Read who holds which role on the project itself: what is inherited from a folder or an organization is not in it."""
     body = {"options": {"requestedPolicyVersion": 3}}
-    return policy_of(session.ask(RESOURCE_MANAGER, f"/v3/projects/{segment(project)}:getIamPolicy", body))
+    answer = session.ask(RESOURCE_MANAGER, f"/v3/projects/{segment(project)}:getIamPolicy", body)
+    return tuple(
+        IamBinding(
+            text(row, "role") or "",
+            texts(row, "members"),
+            Condition(text(row, "condition", "title"), text(row, "condition", "expression")) if has(row, "condition") else None,
+        )
+        for row in rows(answer, "bindings")
+    )
 
 
 @dataclass(frozen=True)
@@ -108,30 +116,23 @@ def project_of(answer: Any, asked: str = "") -> Project:
     )
 
 
-def policy_of(answer: Any) -> tuple[IamBinding, ...]:
-    return tuple(
-        IamBinding(
-            text(row, "role") or "",
-            texts(row, "members"),
-            Condition(text(row, "condition", "title"), text(row, "condition", "expression")) if has(row, "condition") else None,
-        )
-        for row in rows(answer, "bindings")
-    )
-
-
 SERVICE_USAGE = "serviceusage"
-NAMES = tuple(
-    f"{name}.googleapis.com" for name in ("tpu", "compute", "iam", "cloudquotas", "cloudbilling", "cloudresourcemanager", "serviceusage")
-)
+# In the order in which to enable them: those that the checks need come first.
+APIS = {
+    "serviceusage": "Service Usage",
+    "cloudresourcemanager": "Resource Manager",
+    "cloudbilling": "Cloud Billing",
+    "iam": "IAM",
+    "cloudquotas": "Cloud Quotas",
+    "compute": "Compute Engine",
+    "tpu": "Cloud TPU",
+}
 
 
-def get_apis(session: CloudSession, project: str, names: Iterable[str] = NAMES) -> dict[str, str | None]:
-    """Read the states of up to 30 APIs in one call, ENABLED, DISABLED or whatever Google says; those not in the answer are left out."""
-    wanted = [f"projects/{project}/services/{name}" for name in names]
-    return api_states(session.get(SERVICE_USAGE, f"/v1/projects/{segment(project)}/services:batchGet", {"names": wanted}))
-
-
-def api_states(answer: Any) -> dict[str, str | None]:
+def get_apis(session: CloudSession, project: str) -> dict[str, str | None]:
+    """Read the states of the APIs in one call, ENABLED, DISABLED or whatever Google says; those not in the answer are left out."""
+    wanted = [f"projects/{project}/services/{name}.googleapis.com" for name in APIS]
+    answer = session.get(SERVICE_USAGE, f"/v1/projects/{segment(project)}/services:batchGet", {"names": wanted})
     return {last(text(row, "name")) or text(row, "config", "name") or "": text(row, "state") for row in rows(answer, "services")}
 
 
@@ -148,10 +149,7 @@ class Billing:
 
 def get_billing(session: CloudSession, project: str) -> Billing:
     """Read how the project pays."""
-    return billing_of(session.get(BILLING, f"/v1/projects/{segment(project)}/billingInfo"))
-
-
-def billing_of(answer: Any) -> Billing:
+    answer = session.get(BILLING, f"/v1/projects/{segment(project)}/billingInfo")
     account = last(text(answer, "billingAccountName")) or None
     said = flag(answer, "billingEnabled")
     # JSON may leave out what is false: where a project is named and no account, that is an answer too

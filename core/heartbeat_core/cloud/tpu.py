@@ -11,7 +11,7 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from heartbeat_core.cloud.accelerators import PREEMPTIBLE, Accelerator, Provisioning, Scope, find_accelerator, type_of_config
@@ -59,6 +59,7 @@ class Node:
     ``answer`` is all that Google said of it.
     """
 
+    kind: ClassVar[Literal["node"]] = "node"
     id: str
     zone: str
     state: str | None
@@ -81,6 +82,7 @@ class Node:
 class QueuedResource:
     """A request that waits for its nodes, or holds them; ``problem`` says why it failed, ``answer`` is all that Google said of it."""
 
+    kind: ClassVar[Literal["queued"]] = "queued"
     id: str
     zone: str
     state: str | None

@@ -42,7 +42,7 @@ class VmRow:
 
     @property
     def kind(self) -> Kind:
-        return "node" if isinstance(self.resource, Node) else "queued"
+        return self.resource.kind
 
     @property
     def key(self) -> str:

@@ -20,7 +20,6 @@ class QuotaHeadroom:
 
     scope: Scope
     place: str
-    quota_id: str
     unit: str
     needed: int
     limit: Limit | None
@@ -57,10 +56,9 @@ class QuotaHeadroom:
 def unknown_headroom(request: CreateRequest, problem: str) -> tuple[QuotaHeadroom, ...]:
     """Return a headroom that is not known, and why; nothing if no quota of that type is known."""
     kind = request.accelerator
-    quota_id = kind.quota_id(request.provisioning, "zone") if kind else None
-    if kind is None or quota_id is None:
+    if kind is None or kind.quota_id(request.provisioning, "zone") is None:
         return ()
-    return (QuotaHeadroom("zone", request.zone, quota_id, kind.family.unit, kind.size, None, QuotaUsage(0, 0, ()), problem),)
+    return (QuotaHeadroom("zone", request.zone, kind.family.unit, kind.size, None, QuotaUsage(0, 0, ()), problem),)
 
 
 def find_headroom(session: CloudSession, request: CreateRequest, inventory: Inventory) -> tuple[QuotaHeadroom, ...]:
@@ -81,7 +79,7 @@ def find_headroom(session: CloudSession, request: CreateRequest, inventory: Inve
         use = held(everything, kind, request.provisioning, scope, place)
         if inventory.queued_problem:
             use = replace(use, doubts=(*use.doubts, "queued resources could not be listed"))
-        headroom = QuotaHeadroom(scope, place, quota_id, kind.family.unit, kind.size, None, use)
+        headroom = QuotaHeadroom(scope, place, kind.family.unit, kind.size, None, use)
         try:
             quota = get_quota(session, request.project, TPU, quota_id)
         except CloudError as error:

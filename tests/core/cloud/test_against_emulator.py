@@ -71,7 +71,7 @@ def test_all_that_is_ready_is_read(cloud: Cloud) -> None:
     assert projects.granted_permissions(session, P, ["tpu.nodes.create", "bigquery.jobs.create"]) == {"tpu.nodes.create"}
     assert billing.get_billing(session, P).enabled
     apis = services.get_apis(session, P)
-    assert apis == dict.fromkeys(services.NAMES, "ENABLED")
+    assert apis == {f"{name}.googleapis.com": "ENABLED" for name in services.APIS}
     policy = projects.get_policy(session, P)
     account = f"heartbeat-tpu@{P}.iam.gserviceaccount.com"
     held = [(binding.role, member) for binding in policy for member in binding.members]

@@ -19,7 +19,7 @@ from heartbeat_core.checks.result import CheckReport
 from heartbeat_core.cloud.cancellation import Cancellation
 from heartbeat_core.cloud.session import CloudSession
 from heartbeat_core.cloud.target import TargetOffers
-from heartbeat_core.cloud.tpu import EVERYWHERE, Node
+from heartbeat_core.cloud.tpu import EVERYWHERE
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
 from heartbeat_core.errors import INTERRUPTED, HeartbeatError
 from heartbeat_core.vms.create import create
@@ -29,7 +29,7 @@ from heartbeat_core.vms.power import carry_out
 from heartbeat_core.vms.pricing import find_rates
 from heartbeat_core.vms.quota_headroom import QuotaHeadroom, find_headroom, unknown_headroom
 from heartbeat_core.vms.request import CreateRequest
-from heartbeat_core.vms.vocabulary import Change, Kind, Resource, command_of, key_of
+from heartbeat_core.vms.vocabulary import Change, Resource, command_of, key_of
 from heartbeat_core.vms.zone_search import search_zones
 from heartbeat_tui.vms.model import InventoryView, Job, JobOutcome
 
@@ -69,7 +69,7 @@ class Jobs:
         def work(session: CloudSession, on_step: OnStep) -> None:
             carry_out(session, project, resource, action, on_step, self.policy)
 
-        key = key_of(kind_of(resource), resource.zone, resource.id)
+        key = key_of(resource.kind, resource.zone, resource.id)
         summary = f"{action} {resource.id} in {resource.zone}"
         return self.add(Job(0, action, key, resource.id, summary, command_of(action, resource, project), self.now()), work)
 
@@ -126,10 +126,6 @@ class Jobs:
     def close(self) -> None:
         for job in self.under_way():
             self.cancellations[job.id].cancel()
-
-
-def kind_of(resource: Resource) -> Kind:
-    return "node" if isinstance(resource, Node) else "queued"
 
 
 def outcome_of(error: Exception) -> JobOutcome:
@@ -239,7 +235,7 @@ class InventoryMonitor:
         others = tuple(
             each
             for each in self.view().other_zones
-            if inventory.zone not in (EVERYWHERE, each.zone) or inventory.is_silent(kind_of(each), each.zone)
+            if inventory.zone not in (EVERYWHERE, each.zone) or inventory.is_silent(each.kind, each.zone)
         )
         self.put(inventory=history.last, problem=None, wait_s=0.0, project=inventory.project, other_zones=others)
 
