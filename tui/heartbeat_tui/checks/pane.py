@@ -255,9 +255,7 @@ class CheckDetails(Vertical):
 
         question = row.check.question if row and row.check else row.text.capitalize() if row else ""
         self.query_one("#details-question", Lines).set_lines([styled(question, "strong")])
-        self.query_one("#details-text", Lines).show_sized(
-            lambda width, _: [styled_line(line) for line in details(row, checklist, width)]
-        )
+        self.query_one("#details-text", Lines).show_sized(lambda width, _: [styled_line(line) for line in details(row, checklist, width)])
         self.set_class(bool(row and row.result and row.result.remedies), "-fixable")
         key = row.key if row else ""
         if key != self.key:
