@@ -86,7 +86,7 @@ def firewalls(cloud: Cloud, call: EmulatedCall) -> dict[str, Json]:
 
 def create_firewall(cloud: Cloud, call: EmulatedCall) -> Json:
     project, body = cloud.project(call), call.body
-    allow = tuple(":".join([row["IPProtocol"], *row.get("ports", [])]) for row in body.get("allowed", []))
+    allow = tuple(f"{row['IPProtocol']}:{','.join(row.get('ports', []))}".rstrip(":") for row in body.get("allowed", []))
     network = str(body.get("network") or "default").rpartition("/")[2]
     project.firewalls[str(body["name"])] = FirewallStart(network, tuple(body.get("sourceRanges") or ["0.0.0.0/0"]), allow, priority=1000)
     return done(project, f"firewalls/{body['name']}")
@@ -95,7 +95,7 @@ def create_firewall(cloud: Cloud, call: EmulatedCall) -> Json:
 def firewall_json(project: EmulatedProject, name: str, rule: FirewallStart) -> Json:
     def traffic(words: tuple[str, ...]) -> list[Json]:
         pairs = [word.partition(":") for word in words]
-        return [{"IPProtocol": protocol, **({"ports": [ports]} if ports else {})} for protocol, _, ports in pairs]
+        return [{"IPProtocol": protocol, **({"ports": ports.split(",")} if ports else {})} for protocol, _, ports in pairs]
 
     about = {**described("firewall", project, "/global/firewalls", name), "network": link_to(project, f"/global/networks/{rule.network}")}
     what = {"allowed": traffic(rule.allow), "denied": traffic(rule.deny), "targetTags": list(rule.target_tags)}
