@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from heartbeat_core.emulator.catalogue import REGION_METRICS, REGIONS, ZONES
-from heartbeat_core.emulator.http import ComputeError, EmulatedCall, Json
+from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json
 from heartbeat_core.emulator.quotas import BY_ID, limit, region_usage
 from heartbeat_core.emulator.router import collection, routes_of
 from heartbeat_core.emulator.scenario import FirewallStart
@@ -43,8 +43,8 @@ def zones(cloud: Cloud, call: EmulatedCall) -> dict[str, Json]:
     return {zone: {**described("zone", project, "/zones", zone), "status": "UP", "region": region} for zone, region in regions_of.items()}
 
 
-def not_found(call: EmulatedCall) -> ComputeError:
-    return ComputeError(404, f"The resource '{call.resource.removeprefix('v1/')}' was not found", "notFound")
+def not_found(call: EmulatedCall) -> ApiError:
+    return ApiError(404, f"The resource '{call.resource.removeprefix('v1/')}' was not found", reason="notFound")
 
 
 def get_project(cloud: Cloud, call: EmulatedCall) -> Json:

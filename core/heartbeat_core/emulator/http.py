@@ -74,32 +74,23 @@ class EmulatedCall:
 
 
 class ApiError(Exception):
-    """An answer that is an error."""
+    """An answer that is an error; one of Compute Engine gives a ``reason``, in an older shape."""
 
-    def __init__(self, http: int, message: str, *details: Json, status: str = "") -> None:
+    def __init__(self, http: int, message: str, *details: Json, status: str = "", reason: str = "") -> None:
         super().__init__(message)
         self.http = http
         self.message = message
         self.details = details
         self.status = status or STATUSES[http]
+        self.reason = reason
 
     def to_json(self) -> Json:
         error: Json = {"code": self.http, "message": self.message, "status": self.status}
         if self.details:
             error["details"] = list(self.details)
+        if self.reason:
+            error["errors"] = [{"message": self.message, "domain": "global", "reason": self.reason}]
         return {"error": error}
-
-
-class ComputeError(ApiError):
-    """The same in Compute Engine's older shape."""
-
-    def __init__(self, http: int, message: str, reason: str) -> None:
-        super().__init__(http, message)
-        self.reason = reason
-
-    def to_json(self) -> Json:
-        inner = {"message": self.message, "domain": "global", "reason": self.reason}
-        return {"error": {"code": self.http, "message": self.message, "errors": [inner], "status": self.status}}
 
 
 def error_info(reason: str, domain: str = "googleapis.com", **metadata: str) -> Json:
@@ -141,7 +132,7 @@ def precondition_failure(kind: str, subject: str, message: str) -> Json:
 def permission_denied(service: str, permission: str, resource: str) -> ApiError:
     """Refuse for want of ``permission``; each API has words of its own."""
     if service == "compute.googleapis.com":
-        return ComputeError(403, f"Required '{permission}' permission for '{resource}'", "forbidden")
+        return ApiError(403, f"Required '{permission}' permission for '{resource}'", reason="forbidden")
     if service == "cloudbilling.googleapis.com":
         return ApiError(403, "The caller does not have permission")
     if service == "serviceusage.googleapis.com":
