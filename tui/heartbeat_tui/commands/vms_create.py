@@ -122,7 +122,7 @@ def check_usage(args: argparse.Namespace) -> None:
 
 def make_request(args: argparse.Namespace, scope: VmScope) -> CreateRequest:
     """Return the request that the flags describe; raise HeartbeatError for its first problem."""
-    request = first_request(scope.target, last_request() if args.again else None)
+    request = first_request(scope.environment.target, last_request() if args.again else None)
     given = ("network", "labels", "startup_script", "max_run_time")
     changes: dict[str, Any] = {name: value for name in given if (value := getattr(args, name))}
     changes |= {"queued": True} if args.queued or request.provisioning == "flex-start" else {}

@@ -187,7 +187,7 @@ def zone_of(scope: VmScope, name: str) -> str:
         raise HeartbeatError(f"there are {len(zones)} called {name}", f"They are in {', '.join(zones)}.", "Say which: --zone ZONE.")
     if not zones:
         check_complete(inventory, f"there is a TPU VM {name}")
-    return zones[0] if zones else scope.target.zone.value or ""
+    return zones[0] if zones else scope.environment.target.zone.value or ""
 
 
 def sentence(name: str, zone: str, until: str, found: Watched) -> str:

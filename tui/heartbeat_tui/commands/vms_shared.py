@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from heartbeat_core.checks.context import CheckEnvironment
 from heartbeat_core.cloud.errors import CloudError
 from heartbeat_core.cloud.session import CloudSession
-from heartbeat_core.cloud.target import Target
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError, sanitize_line
 from heartbeat_core.vms.inventory import Inventory, fetch_inventory
@@ -58,13 +57,10 @@ class VmScope:
     label: str
 
     @property
-    def target(self) -> Target:
-        return self.environment.target
-
-    @property
     def chosen_zone(self) -> str | None:
         """Return the zone if one was chosen on the command line."""
-        return self.target.zone.value if self.target.zone.source == "--zone" else None
+        zone = self.environment.target.zone
+        return zone.value if zone.source == "--zone" else None
 
 
 def add_scope_flags(parser: argparse.ArgumentParser, *, as_json: str, zone: str = "its zone; default: search all zones") -> None:
