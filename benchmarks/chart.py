@@ -17,7 +17,7 @@ from textual.app import App, ComposeResult
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Phase, Samples
 from heartbeat_core.benchmark.series import ChartData, Series
-from heartbeat_core.charts.latency import GUTTER, latency_of
+from heartbeat_core.charts.latency import GUTTER, latency_chart
 from heartbeat_tui.theme import DARK
 from heartbeat_tui.widgets.chart import Chart
 
@@ -58,7 +58,7 @@ def frame_ms(chart: Chart, series: Series) -> float:
         return series.chart(columns, steady_only=steady_only)
 
     start = perf_counter()
-    chart.draw(partial(latency_of, data, median_ns=MEDIAN_NS))
+    chart.draw(partial(latency_chart, data, median_ns=MEDIAN_NS))
     for y in range(chart.size.height):
         chart.render_line(y)
     return 1e3 * (perf_counter() - start)

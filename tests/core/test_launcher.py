@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def test_the_python_named_last_is_the_one_used(launcher: Callable[..., Launcher]
 
 def test_a_run_is_recorded_where_the_settings_say(launcher: Callable[..., Launcher], fake_worker: Any, tmp_path: Path) -> None:
     made = launcher(python=fake_worker(DONE), recordings__folder=str(tmp_path / "kept"))
-    with made.start(made.config()) as run:
+    with closing(made.start(made.config())) as run:
         assert run.wait(LONG_S)
     (path,) = (tmp_path / "kept").iterdir()
     assert load(path).count == 1
@@ -94,7 +95,7 @@ def test_what_is_asked_for_a_run_goes_before_the_setting(
 ) -> None:
     folder = tmp_path / "kept"
     made = launcher(python=fake_worker(DONE), recordings__save=setting, recordings__folder=str(folder))
-    with made.start(made.config(), save=asked) as run:
+    with closing(made.start(made.config(), save=asked)) as run:
         assert run.wait(LONG_S)
     assert len(list(folder.glob("*"))) == kept
 
@@ -118,7 +119,7 @@ def test_a_peak_is_measured_where_there_is_none_yet(launcher: Callable[..., Laun
 def test_runs_of_one_launcher_start_at_its_first_priority(launcher: Callable[..., Launcher], fake_worker: Any) -> None:
     made = launcher(python=fake_worker(DONE), recordings__save=False)
     for _ in range(2):
-        with made.start(made.config()) as run:
+        with closing(made.start(made.config())) as run:
             assert run.wait(LONG_S)
             assert run.ending is not None
             assert run.ending.clean

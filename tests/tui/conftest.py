@@ -15,7 +15,7 @@ from tests.tui.rest import leave_out_frames, parse_styles_once, replace_idle_wai
 from textual.notifications import Notification
 from textual.pilot import Pilot
 from textual.widgets import Input
-from textual.worker import WorkerFailed
+from textual.worker import WorkerCancelled, WorkerFailed
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import Ended, Environment, HandbookClock, Label, Phase, Proof, Record, Samples, Stage, Started
@@ -69,7 +69,7 @@ class Driven:
             errands = [worker for worker in self.app.workers if worker.group in self.ERRANDS and not worker.is_finished]
             if not errands:
                 return
-            with suppress(WorkerFailed):
+            with suppress(WorkerFailed, WorkerCancelled):  # an app that is left cancels them
                 await asyncio.wait_for(self.app.workers.wait_for_complete(errands), PATIENCE_S)
         pytest.fail(f"One errand leads to the next, {MOST_ERRANDS} times: {errands}")
 

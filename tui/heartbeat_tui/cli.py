@@ -113,7 +113,6 @@ def make_parser(arguments: list[str]) -> argparse.ArgumentParser:
 
 
 def show_screen(args: argparse.Namespace) -> int:
-    """Open the screen."""
     with closing(make_launcher(args)) as launcher:
         config = make_config(args, launcher)
         from heartbeat_tui.bootstrap import open_screen

@@ -10,7 +10,7 @@ from heartbeat_core.benchmark.dtypes import TABLE, Dtype
 from heartbeat_core.benchmark.workload import LARGEST_DIMENSION, Product, Products, check_dimension, check_dtype
 from heartbeat_core.errors import HeartbeatError
 
-ModelPhase = Literal["prefill", "decode"]
+ModelPhase = Literal["decode", "prefill"]
 Weights = Literal["cold", "hot"]
 MODEL_PHASES: tuple[ModelPhase, ...] = get_args(ModelPhase)
 WEIGHTS: tuple[Weights, ...] = get_args(Weights)

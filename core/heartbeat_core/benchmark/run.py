@@ -297,6 +297,7 @@ class Run(Source):
             ensure_fits(config, place.available_bytes())
             try:
                 self.process = process_launcher.call(self.spawn)
+                self.process_launcher = process_launcher  # the worker ends with the thread that started it
             except OSError as error:
                 raise place.cannot_start(config, error) from error
             failed.pop_all()

@@ -50,8 +50,8 @@ def step_figures(report: Report) -> tuple[StepFigures, ...]:
         least = floor(step, report.floor.roof) if report.floor else None
         judged = least if getattr(step, "dtype", work.dtype) == work.dtype else None  # attention has 16 bits where the weights have 8
         rates = 1e9 * step.flops / ns, 1e9 * step.bytes / ns
-        shares = judged and judged.compute_ns / ns, least and least.memory_ns / ns
-        found.append(StepFigures(step.name, ns, ns / total, *rates, *shares, judged and judged.bound))
+        mfu, bound = (judged.compute_ns / ns, judged.bound) if judged else (None, None)
+        found.append(StepFigures(step.name, ns, ns / total, *rates, mfu, least.memory_ns / ns if least else None, bound))
     return tuple(found)
 
 

@@ -272,9 +272,13 @@ def sure_words(ratio: Ratio) -> str:
     """State how sure a ratio with an interval is: "5.1 % to 11 % more, with 95 % confidence; Welch's t, p = 0.0021"."""
     assert ratio.low is not None
     assert ratio.high is not None
+    return f"{between(ratio.low, ratio.high)}, with 95 % confidence; {test_words(ratio)}"
+
+
+def test_words(ratio: Ratio) -> str:
+    """Name the test of a ratio, and its p."""
     p = ratio.p_value
-    chance = "no p" if p is None else "p < 0.0001" if p < 1e-4 else f"p = {significant(p, 2)}"
-    return f"{between(ratio.low, ratio.high)}, with 95 % confidence; {ratio.test}, {chance}"
+    return f"{ratio.test}, {'no p' if p is None else 'p < 0.0001' if p < 1e-4 else f'p = {significant(p, 2)}'}"
 
 
 def rehearsed_here(reference: MeasuredRun, candidate: MeasuredRun) -> bool:

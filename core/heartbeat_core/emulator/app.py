@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from heartbeat_core.emulator import billing, compute, iam, operations, quotas, resource_manager, service_usage, tpu, tpu_locations
 from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, numbered
-from heartbeat_core.emulator.router import Router, admit, routes_of
+from heartbeat_core.emulator.router import admit, find_route, routes_of
 from heartbeat_core.emulator.scenario import Edit, Faults, Mishap
 from heartbeat_core.emulator.state import Cloud, timestamp
 
@@ -61,15 +61,14 @@ def userinfo(cloud: Cloud, call: EmulatedCall) -> Json:
     return {"email": cloud.scenario.principal.partition(":")[2], "email_verified": True, "sub": "100000000000000000001"}
 
 
-CONTROL_ROUTES = routes_of(
+CONTROL = routes_of(
     "",
     ("GET", "/emulator", state, ""),
     ("POST", "/emulator:advance", advance, ""),
     ("GET", "/(oauth2/v1|oauth2/v3|v1|oauth2/v2)/(userinfo|tokeninfo)", userinfo, ""),
 )
-
-
 SERVICES = (billing, compute, iam, operations, quotas, resource_manager, service_usage, tpu, tpu_locations)
+ROUTES = (*CONTROL, *(route for service in SERVICES for route in service.ROUTES))
 LOOPBACK = ["127.0.0.1", "localhost"]
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 MOST_BYTES = 1_000_000
@@ -84,13 +83,12 @@ class Emulator:
         self.latency_s = latency_s
         self.sleep = sleep
         self.met = dict.fromkeys(cloud.scenario.faults.mishaps, 0)  # how often each has happened
-        self.router = Router((*CONTROL_ROUTES, *(route for service in SERVICES for route in service.ROUTES)))
 
     def answer(self, call: EmulatedCall) -> tuple[int, Json]:
         """Carry out one call; return the HTTP status and the body."""
         try:
             self.cloud.settle()
-            route, found = self.router.find(call)
+            route, found = find_route(ROUTES, call)
             admit(self.cloud, route, found)
             answer = route.handler(self.cloud, found)
         except ApiError as error:
@@ -153,7 +151,7 @@ class Emulator:
     def service(self, call: EmulatedCall) -> str:
         """Name the API a call is for, "tpu"; nothing for the emulator's own."""
         try:
-            return self.router.find(call)[0].service.partition(".")[0]
+            return find_route(ROUTES, call)[0].service.partition(".")[0]
         except ApiError:
             return ""
 

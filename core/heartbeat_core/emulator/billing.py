@@ -5,7 +5,7 @@ from __future__ import annotations
 from heartbeat_core.emulator.catalogue import FAMILIES, ZONES, TpuGeneration
 from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, page
 from heartbeat_core.emulator.router import routes_of
-from heartbeat_core.emulator.state import Cloud, EmulatedProject
+from heartbeat_core.emulator.state import Cloud
 
 COMPUTE, TPU = "6F81-5844-456A", "E000-3F24-B8AA"
 # Invented, round and in the order of the real ones only in kind: per chip and hour, on demand.
@@ -13,7 +13,8 @@ INVENTED_RATES = {"v2": 1, "v3": 2, "v4": 3, "v5e": 1, "v5p": 4, "v6e": 2}
 NAMES = {"v5e": "TpuV5e", "v5p": "TpuV5p", "v6e": "TpuV6e"}
 
 
-def billing_info(cloud: Cloud, project: EmulatedProject) -> Json:
+def get_info(cloud: Cloud, call: EmulatedCall) -> Json:
+    project = cloud.project(call)
     answer: Json = {"name": f"projects/{project.id}/billingInfo", "projectId": project.id}
     if project.billing_account:
         answer["billingAccountName"] = f"billingAccounts/{project.billing_account}"
@@ -30,7 +31,7 @@ def update_info(cloud: Cloud, call: EmulatedCall) -> Json:
     if account and not cloud.billing_accounts[account]:
         raise ApiError(400, "Precondition check failed.", status="FAILED_PRECONDITION")
     project.billing_account = account
-    return billing_info(cloud, project)
+    return get_info(cloud, call)
 
 
 def list_accounts(cloud: Cloud, call: EmulatedCall) -> Json:
@@ -85,12 +86,7 @@ def sku(family: TpuGeneration, region: str, model: str, *, moment: str) -> Json:
 
 ROUTES = routes_of(
     "cloudbilling.googleapis.com",
-    (
-        "GET",
-        "/v1/projects/{project}/billingInfo",
-        lambda cloud, call: billing_info(cloud, cloud.project(call)),
-        "resourcemanager.projects.get",
-    ),
+    ("GET", "/v1/projects/{project}/billingInfo", get_info, "resourcemanager.projects.get"),
     ("PUT", "/v1/projects/{project}/billingInfo", update_info, "resourcemanager.projects.createBillingAssignment"),
     ("GET", "/v1/billingAccounts", list_accounts, ""),
     ("GET", "/v1/services/{service}/skus", list_skus, ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 SERVICES: dict[str, str] = {
@@ -39,9 +40,6 @@ class TpuGeneration:
     one_host: int
     per_host: int
     runtime: str
-
-    def hosts(self, size: int) -> int:
-        return 1 if size <= self.one_host else size // self.per_host
 
 
 FAMILIES = (
@@ -92,7 +90,7 @@ class Slice:
 
     @property
     def hosts(self) -> int:
-        return self.family.hosts(self.size)
+        return 1 if self.size <= self.family.one_host else self.size // self.family.per_host
 
     def quota_id(self, *, spot: bool, scope: str) -> str:
         """Name the quota it counts against; ``scope`` is "Zone" or "Region"."""
@@ -107,10 +105,6 @@ def slices(zone: str) -> list[Slice]:
 
 def find_slice(zone: str, accelerator_type: str) -> Slice | None:
     return next((slice_ for slice_ in slices(zone) if slice_.type == accelerator_type), None)
-
-
-def slice_of_config(zone: str, kind: str, topology: str) -> Slice | None:
-    return next((slice_ for slice_ in slices(zone) if (slice_.family.config, slice_.topology) == (kind, topology)), None)
 
 
 @dataclass(frozen=True)
@@ -128,13 +122,11 @@ class QuotaDefinition:
 def tpu_quotas() -> list[QuotaDefinition]:
     found: dict[str, QuotaDefinition] = {}
     for family in FAMILIES:
-        for size in family.sizes:
-            for spot in (False, True):
-                for scope in ("Zone", "Region"):
-                    name = Slice(family, size).quota_id(spot=spot, scope=scope)
-                    metric = "tpu.googleapis.com/" + name.partition("PerProject")[0].lower()
-                    display = f"TPU {family.name} {'preemptible ' * spot}{family.unit} per project per {scope.lower()}"
-                    found[name] = QuotaDefinition("tpu.googleapis.com", name, metric, scope.lower(), 0, display)
+        for size, spot, scope in itertools.product(family.sizes, (False, True), ("Zone", "Region")):
+            name = Slice(family, size).quota_id(spot=spot, scope=scope)
+            metric = "tpu.googleapis.com/" + name.partition("PerProject")[0].lower()
+            display = f"TPU {family.name} {'preemptible ' * spot}{family.unit} per project per {scope.lower()}"
+            found[name] = QuotaDefinition("tpu.googleapis.com", name, metric, scope.lower(), 0, display)
     return list(found.values())
 
 

@@ -11,11 +11,11 @@ from heartbeat_core.emulator.router import collection, routes_of
 from heartbeat_core.emulator.scenario import FirewallStart
 from heartbeat_core.emulator.state import Cloud, EmulatedProject
 
-SELF = "https://www.googleapis.com/compute/v1/"
+PROJECT = "/compute/v1/projects/{project}"
 
 
 def link_to(project: EmulatedProject, path: str = "") -> str:
-    return f"{SELF}projects/{project.id}{path}"
+    return f"https://www.googleapis.com/compute/v1/projects/{project.id}{path}"
 
 
 def described(kind: str, project: EmulatedProject, folder: str, name: str) -> Json:
@@ -119,9 +119,6 @@ def done(project: EmulatedProject, target: str) -> Json:
 
 def get_operation(cloud: Cloud, call: EmulatedCall) -> Json:
     return done(cloud.project(call), "networks/default")
-
-
-PROJECT = "/compute/v1/projects/{project}"
 
 
 def aggregate_instances(cloud: Cloud, call: EmulatedCall) -> Json:

@@ -109,9 +109,6 @@ def help_link(description: str, url: str) -> Json:
     return {"@type": TYPE + "Help", "links": [{"description": description, "url": url}]}
 
 
-CONSOLE = "https://console.developers.google.com"
-
-
 @functools.cache
 def read_refusals() -> Mapping[str, Mapping[str, str]]:
     """Return the fields of each section of ``refusals.ini``."""
@@ -134,7 +131,7 @@ def refused(reason: str, service: str, **metadata: str) -> ApiError:
 
 def service_disabled(service: str, title: str, consumer: str) -> ApiError:
     """Return the refusal of an API that is off in the project ``consumer``."""
-    url = f"{CONSOLE}/apis/api/{service}/overview?project={consumer}"
+    url = f"https://console.developers.google.com/apis/api/{service}/overview?project={consumer}"
     about = {"serviceTitle": title, "consumer": f"projects/{consumer}", "containerInfo": consumer, "activationUrl": url}
     return refused("SERVICE_DISABLED", service, **about)
 

@@ -14,26 +14,11 @@ from heartbeat_core.emulator.state import Account, Cloud, EmulatedProject
 ID = re.compile(r"[a-z]([a-z0-9-]{4,28}[a-z0-9])")
 
 
-def account_json(project: EmulatedProject, account: Account) -> Json:
-    answer: Json = {
-        "name": f"projects/{project.id}/serviceAccounts/{account.email}",
-        "projectId": project.id,
-        "uniqueId": account.unique_id,
-        "email": account.email,
-        "etag": "MDEwMjE5MjA=",
-        "oauth2ClientId": account.unique_id,
-    }
-    for name, value in (("displayName", account.display_name), ("description", account.description), ("disabled", account.disabled)):
-        if value:
-            answer[name] = value
-    return answer
-
-
 def find(cloud: Cloud, call: EmulatedCall, permission: str) -> tuple[EmulatedProject, Account]:
     """Find the account a path names, in any project for "-", and hold the caller to ``permission`` on it."""
     wanted = call.args["account"]
     for project, account in cloud.accounts():
-        if call.args["project"] in ("-", project.id, project.number) and wanted in (account.email, account.unique_id):
+        if call.args["project"] in ("-", project.id, project.number) and wanted in (account.email, account.body["uniqueId"]):
             if permission and permission not in cloud.granted(project, account):
                 raise permission_denied("iam.googleapis.com", permission, call.resource)
             return project, account
@@ -41,8 +26,7 @@ def find(cloud: Cloud, call: EmulatedCall, permission: str) -> tuple[EmulatedPro
 
 
 def list_accounts(cloud: Cloud, call: EmulatedCall) -> Json:
-    project = cloud.project(call)
-    return page([account_json(project, account) for account in project.accounts.values()], "accounts", call)
+    return page([account.body for account in cloud.project(call).accounts.values()], "accounts", call)
 
 
 def create(cloud: Cloud, call: EmulatedCall) -> Json:
@@ -53,10 +37,9 @@ def create(cloud: Cloud, call: EmulatedCall) -> Json:
     email = f"{name}@{project.id}.iam.gserviceaccount.com"
     if email in project.accounts:
         raise ApiError(409, f"Service account {name} already exists within project projects/{project.id}.")
-    account = add_account(cloud, project, email)
-    about = call.body.get("serviceAccount") or {}
-    account.display_name, account.description = str(about.get("displayName", "")), str(about.get("description", ""))
-    return account_json(project, account)
+    sent = call.body.get("serviceAccount") or {}
+    about = {name: str(sent.get(name, "")) for name in ("displayName", "description")}
+    return add_account(cloud, project, email, **about).body
 
 
 def delete(cloud: Cloud, call: EmulatedCall) -> Json:
@@ -68,7 +51,11 @@ def delete(cloud: Cloud, call: EmulatedCall) -> Json:
 def switch(cloud: Cloud, call: EmulatedCall) -> Json:
     """Disable or enable an account, by the verb that ends the path."""
     verb = call.path.rpartition(":")[2]
-    find(cloud, call, f"iam.serviceAccounts.{verb}")[1].disabled = verb == "disable"
+    _, account = find(cloud, call, f"iam.serviceAccounts.{verb}")
+    if verb == "disable":
+        account.body["disabled"] = True
+    else:
+        account.body.pop("disabled", None)
     return {}
 
 
@@ -99,7 +86,7 @@ ROUTES = routes_of(
     "iam.googleapis.com",
     ("GET", "/v1/projects/{project}/serviceAccounts", list_accounts, "iam.serviceAccounts.list"),
     ("POST", "/v1/projects/{project}/serviceAccounts", create, "iam.serviceAccounts.create"),
-    ("GET", ACCOUNT, lambda cloud, call: account_json(*find(cloud, call, "iam.serviceAccounts.get")), ""),
+    ("GET", ACCOUNT, lambda cloud, call: find(cloud, call, "iam.serviceAccounts.get")[1].body, ""),
     ("DELETE", ACCOUNT, delete, ""),
     ("POST", ACCOUNT + ":(disable|enable)", switch, ""),
     ("GET", ACCOUNT + ":getIamPolicy", get_policy, ""),

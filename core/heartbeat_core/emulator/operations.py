@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json
 from heartbeat_core.emulator.router import Route, routes_of
-from heartbeat_core.emulator.state import Cloud, EmulatedOperation, EmulatedProject
+from heartbeat_core.emulator.state import Cloud
 
 CODES = {
     "CANCELLED": 1, "INVALID_ARGUMENT": 3, "NOT_FOUND": 5, "ALREADY_EXISTS": 6, "PERMISSION_DENIED": 7, "RESOURCE_EXHAUSTED": 8,
@@ -14,19 +14,19 @@ CODES = {
 }  # fmt: skip
 
 
-def begin(cloud: Cloud, operation: EmulatedOperation, seconds: float, finish: Callable[[], Json]) -> EmulatedOperation:
+def begin(cloud: Cloud, name: str, metadata: Json, seconds: float, finish: Callable[[], Json]) -> Json:
     """Start an operation that ``finish`` ends after ``seconds``, with its response or by raising ApiError; immediately if 0."""
-    cloud.operations[operation.name] = operation
+    operation: Json = {"name": name, "metadata": metadata}
+    cloud.operations[name] = operation
 
     def end() -> None:
-        if operation.done:
-            return  # cancelled
         try:
-            operation.response = finish()
+            operation["response"] = finish()
         except ApiError as error:
-            operation.error = status_of(error)
-        if operation.service == "tpu.googleapis.com":  # clients refuse a field that their own API's metadata lacks
-            operation.metadata["endTime"] = cloud.stamp()
+            operation["error"] = status_of(error)
+        operation["done"] = True
+        if name.startswith("projects/"):  # the TPU API's; clients refuse a field that their own API's metadata lacks
+            metadata["endTime"] = cloud.stamp()
 
     cloud.later(seconds, end)
     return operation
@@ -38,15 +38,10 @@ def status_of(error: ApiError) -> Json:
     return {**status, "details": list(error.details)} if error.details else status
 
 
-def find_operation(cloud: Cloud, name: str, project: EmulatedProject | None = None) -> EmulatedOperation:
-    operation = cloud.operations.get(name)
-    if operation is None or (project and operation.project != project.id):
-        raise ApiError(404, f"Operation not found: {name}" if project is None else f"Resource '{name}' was not found")
-    return operation
-
-
 def get_operation(cloud: Cloud, call: EmulatedCall) -> Json:
-    return find_operation(cloud, call.resource).to_json()
+    if call.resource not in cloud.operations:
+        raise ApiError(404, f"Operation not found: {call.resource}")
+    return cloud.operations[call.resource]
 
 
 ROUTES: tuple[Route, ...] = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 
 from heartbeat_core.emulator.catalogue import QUOTAS, REGIONS, ZONES, QuotaDefinition, Slice
 from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json
@@ -139,18 +138,13 @@ def in_use(project: EmulatedProject, quota_id: str, location: str) -> int:
     )
 
 
-def tpu_scopes(zone: str, slice_: Slice, *, spot: bool) -> Iterator[tuple[QuotaDefinition, str, str]]:
-    """Return both quotas a slice counts against, each with its place."""
-    for scope, place in (("Zone", zone), ("Region", zone.rpartition("-")[0])):
-        yield BY_ID[slice_.quota_id(spot=spot, scope=scope)], scope.lower(), place
-
-
 def exceeded(project: EmulatedProject, zone: str, slice_: Slice, *, spot: bool) -> tuple[str, int, str] | None:
     """Return the quota that one more such slice exceeds, its limit and its place, the zone's before the region's; None for none."""
-    for quota, scope, place in tpu_scopes(zone, slice_, spot=spot):
-        allowed = limit(project, quota, place)
-        if allowed != UNLIMITED and in_use(project, quota.id, place) + slice_.size > allowed:
-            return quota.id, allowed, f"{scope} {place}"
+    for scope, place in (("Zone", zone), ("Region", zone.rpartition("-")[0])):
+        name = slice_.quota_id(spot=spot, scope=scope)
+        allowed = limit(project, BY_ID[name], place)
+        if allowed != UNLIMITED and in_use(project, name, place) + slice_.size > allowed:
+            return name, allowed, f"{scope.lower()} {place}"
     return None
 
 

@@ -7,15 +7,23 @@ import re
 from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, page
 from heartbeat_core.emulator.operations import begin
 from heartbeat_core.emulator.router import routes_of
-from heartbeat_core.emulator.state import Cloud, EmulatedOperation, EmulatedPolicy, EmulatedProject, Service
+from heartbeat_core.emulator.state import Cloud, EmulatedPolicy, EmulatedProject
 
 ORGANIZATION = "organizations/424242424242"  # of projects that inherit roles
-PREFIX = "type.googleapis.com/google.cloud.resourcemanager.v3."
 NEW_PROJECT_SERVICES = ("bigquery", "cloudapis", "logging", "monitoring", "serviceusage", "storage")
 ID = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
 
 
-def project_v3(cloud: Cloud, project: EmulatedProject) -> Json:
+def project_json(cloud: Cloud, call: EmulatedCall, project: EmulatedProject) -> Json:
+    """Describe a project in the version of the API that the call is for."""
+    if call.path.startswith("/v1/"):
+        return {
+            "projectId": project.id,
+            "projectNumber": project.number,
+            "name": project.name,
+            "lifecycleState": project.state,
+            "createTime": project.created,
+        }
     return {
         "name": f"projects/{project.number}",
         "projectId": project.id,
@@ -28,34 +36,21 @@ def project_v3(cloud: Cloud, project: EmulatedProject) -> Json:
     }
 
 
-def project_v1(project: EmulatedProject) -> Json:
-    return {
-        "projectId": project.id,
-        "projectNumber": project.number,
-        "name": project.name,
-        "lifecycleState": project.state,
-        "createTime": project.created,
-    }
+def get(cloud: Cloud, call: EmulatedCall) -> Json:
+    return project_json(cloud, call, cloud.project(call))
 
 
-def visible(cloud: Cloud, call: EmulatedCall) -> list[EmulatedProject]:
+def list_projects(cloud: Cloud, call: EmulatedCall) -> Json:
     """List the projects the caller may see; of a filter only words and id:… are understood."""
     words = (call.query.get("query") or call.query.get("filter") or "").lower().split()
     words = [word.partition(":")[2] or word.partition("=")[2] or word for word in words if "state" not in word]
-    return [
-        project
+    found = [
+        project_json(cloud, call, project)
         for project in cloud.projects.values()
         if "resourcemanager.projects.get" in cloud.granted(project)
         and all(word.strip('"*') in f"{project.id} {project.name.lower()} {project.number}" for word in words)
     ]
-
-
-def search_v3(cloud: Cloud, call: EmulatedCall) -> Json:
-    return page([project_v3(cloud, project) for project in visible(cloud, call)], "projects", call)
-
-
-def list_v1(cloud: Cloud, call: EmulatedCall) -> Json:
-    return page([project_v1(project) for project in visible(cloud, call)], "projects", call)
+    return page(found, "projects", call)
 
 
 def create(cloud: Cloud, call: EmulatedCall) -> Json:
@@ -67,22 +62,26 @@ def create(cloud: Cloud, call: EmulatedCall) -> Json:
         raise ApiError(409, "Requested entity already exists")
     number = str(987_000_000_000 + next(cloud.numbers))
     title = call.body.get("displayName") or call.body.get("name") or name
-    v1 = call.path.startswith("/v1")
 
     def finish() -> Json:
         project = EmulatedProject(name, number, str(title), "ACTIVE", cloud.stamp())
         project.policy.grant("roles/owner", cloud.scenario.principal)
-        for service in NEW_PROJECT_SERVICES:
-            project.services[f"{service}.googleapis.com"] = Service(enabled=True, answers=True)
+        project.enabled = {f"{service}.googleapis.com" for service in NEW_PROJECT_SERVICES}
+        project.answering = set(project.enabled)
         cloud.projects[name] = project
-        if v1:
-            return {"@type": "type.googleapis.com/google.cloudresourcemanager.v1.Project", **project_v1(project)}
-        return {"@type": PREFIX + "Project", **project_v3(cloud, project)}
+        kind = "google.cloudresourcemanager.v1." if call.path.startswith("/v1/") else "google.cloud.resourcemanager.v3."
+        return {"@type": f"type.googleapis.com/{kind}Project", **project_json(cloud, call, project)}
 
-    operation = EmulatedOperation(
-        f"operations/cp.{next(cloud.numbers)}", {"@type": PREFIX + "CreateProjectMetadata", "createTime": cloud.stamp()}
-    )
-    return begin(cloud, operation, cloud.scenario.timings.update_s, finish).to_json()
+    metadata = {"@type": "type.googleapis.com/google.cloud.resourcemanager.v3.CreateProjectMetadata", "createTime": cloud.stamp()}
+    return begin(cloud, f"operations/cp.{next(cloud.numbers)}", metadata, cloud.scenario.timings.update_s, finish)
+
+
+def get_policy(cloud: Cloud, call: EmulatedCall) -> Json:
+    return cloud.project(call).policy.to_json()
+
+
+def set_policy(cloud: Cloud, call: EmulatedCall) -> Json:
+    return replace_policy(cloud, cloud.project(call).policy, call)
 
 
 def replace_policy(cloud: Cloud, policy: EmulatedPolicy, call: EmulatedCall) -> Json:
@@ -126,28 +125,17 @@ def effective_policy(cloud: Cloud, call: EmulatedCall) -> Json:
     return {"name": f"projects/{cloud.project(call).number}/policies/{name}", "spec": {"rules": [rule]}}
 
 
+PROJECT = "/(v1|v3)/projects/{project}"
 ROUTES = routes_of(
     "orgpolicy.googleapis.com",
     ("GET", "/v2/projects/{project}/policies/{constraint}:getEffectivePolicy", effective_policy, "orgpolicy.policy.get"),
 ) + routes_of(
     "cloudresourcemanager.googleapis.com",
-    ("GET", "/v3/projects:search", search_v3, ""),
-    ("GET", "/v3/projects", search_v3, ""),
+    ("GET", "/v3/projects:search", list_projects, ""),
+    ("GET", "/(v1|v3)/projects", list_projects, ""),
     ("POST", "/(v1|v3)/projects", create, ""),
-    ("GET", "/v1/projects", list_v1, ""),
-    ("GET", "/v3/projects/{project}", lambda cloud, call: project_v3(cloud, cloud.project(call)), "resourcemanager.projects.get"),
-    ("GET", "/v1/projects/{project}", lambda cloud, call: project_v1(cloud.project(call)), "resourcemanager.projects.get"),
-    (
-        "POST",
-        "/(v1|v3)/projects/{project}:getIamPolicy",
-        lambda cloud, call: cloud.project(call).policy.to_json(),
-        "resourcemanager.projects.getIamPolicy",
-    ),
-    (
-        "POST",
-        "/(v1|v3)/projects/{project}:setIamPolicy",
-        lambda cloud, call: replace_policy(cloud, cloud.project(call).policy, call),
-        "resourcemanager.projects.setIamPolicy",
-    ),
-    ("POST", "/(v1|v3)/projects/{project}:testIamPermissions", test_permissions, ""),
+    ("GET", PROJECT, get, "resourcemanager.projects.get"),
+    ("POST", PROJECT + ":getIamPolicy", get_policy, "resourcemanager.projects.getIamPolicy"),
+    ("POST", PROJECT + ":setIamPolicy", set_policy, "resourcemanager.projects.setIamPolicy"),
+    ("POST", PROJECT + ":testIamPermissions", test_permissions, ""),
 )

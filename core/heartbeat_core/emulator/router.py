@@ -68,18 +68,12 @@ def collection(
     return ("GET", path, list_items, permission.format("list")), ("GET", path + "/{item}", get_item, permission.format("get"))
 
 
-class Router:
-    """All routes, tried in their order."""
-
-    def __init__(self, routes: Iterable[Route]) -> None:
-        self.routes = tuple(routes)
-
-    def find(self, call: EmulatedCall) -> tuple[Route, EmulatedCall]:
-        """Find the route of a call and the names in its path; raise ApiError 404."""
-        for route in self.routes:
-            if route.method == call.method and (found := route.expression.fullmatch(call.path)):
-                return route, replace(call, args=found.groupdict())
-        raise ApiError(404, f"The emulator has no method {call.method} {call.path}.")
+def find_route(routes: Iterable[Route], call: EmulatedCall) -> tuple[Route, EmulatedCall]:
+    """Find the first route of a call, and the names in its path; raise ApiError 404."""
+    for route in routes:
+        if route.method == call.method and (found := route.expression.fullmatch(call.path)):
+            return route, replace(call, args=found.groupdict())
+    raise ApiError(404, f"The emulator has no method {call.method} {call.path}.")
 
 
 def admit(cloud: Cloud, route: Route, call: EmulatedCall) -> None:
@@ -121,7 +115,7 @@ def check_consumer(cloud: Cloud, route: Route, call: EmulatedCall, project: Emul
         consumer = project
     if consumer is None:
         return
-    if not consumer.service(route.service).answers:
+    if route.service not in consumer.answering:
         raise service_disabled(route.service, SERVICES[route.service], consumer.number)
     if route.service in NEED_BILLING and not cloud.billed(consumer):
         raise refused("BILLING_DISABLED", route.service, consumer=f"projects/{consumer.number}")

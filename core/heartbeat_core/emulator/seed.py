@@ -11,12 +11,11 @@ from heartbeat_core.emulator.state import (
     Account,
     Clock,
     Cloud,
-    EmulatedBinding,
     EmulatedNode,
     EmulatedPolicy,
     EmulatedProject,
     Queued,
-    Service,
+    binding_of,
     timestamp,
 )
 
@@ -35,26 +34,25 @@ def start_cloud(scenario: Scenario, clock: Clock) -> Cloud:
         return cloud
     project = EmulatedProject(start.id, start.number, start.name, start.state, cloud.stamp(), start.billing_account)
     cloud.projects[project.id] = project
-    for name in scenario.services:
-        if name not in SERVICES:
-            raise ValueError(f"there is no API {name}")
-        project.services[name] = Service(enabled=True, answers=True)
+    if unknown := set(scenario.services) - set(SERVICES):
+        raise ValueError(f"there is no API {min(unknown)}")
+    project.enabled, project.answering = set(scenario.services), set(scenario.services)
     project.policy = policy_of(scenario.policy)
     project.policy.bindings += [
-        EmulatedBinding(entry.role, [entry.member], {"title": entry.title, "expression": entry.expression})
-        for entry in scenario.conditional
+        binding_of(entry.role, [entry.member], {"title": entry.title, "expression": entry.expression}) for entry in scenario.conditional
     ]
     project.inherited = policy_of(scenario.inherited)
     for name in scenario.agents:
         add_agent(project, name)
-    if project.service("compute.googleapis.com").enabled and scenario.default_account:
+    if "compute.googleapis.com" in project.enabled and scenario.default_account:
         add_default_account(cloud, project)
     for name, account in scenario.accounts.items():
         if not account.present:
             continue
         email = name if "@" in name else f"{name}@{project.id}.iam.gserviceaccount.com"
-        added = project.accounts.get(email) or add_account(cloud, project, email, account.display_name)
-        added.disabled = account.disabled
+        added = project.accounts.get(email) or add_account(cloud, project, email, displayName=account.display_name)
+        if account.disabled:
+            added.body["disabled"] = True
         for member in account.act_as:
             added.policy.grant("roles/iam.serviceAccountUser", member)
     project.networks, project.firewalls = list(scenario.networks), dict(scenario.firewalls)
@@ -67,7 +65,7 @@ def start_cloud(scenario: Scenario, clock: Clock) -> Cloud:
 
 
 def policy_of(roles: Mapping[str, tuple[str, ...]]) -> EmulatedPolicy:
-    return EmulatedPolicy([EmulatedBinding(role, list(members)) for role, members in roles.items() if members])
+    return EmulatedPolicy([binding_of(role, members) for role, members in roles.items() if members])
 
 
 def add_agent(project: EmulatedProject, kind: str) -> None:
@@ -79,8 +77,12 @@ def agent_email(project: EmulatedProject, kind: str) -> str:
     return f"service-{project.number}@{kind}.iam.gserviceaccount.com"
 
 
-def add_account(cloud: Cloud, project: EmulatedProject, email: str, display_name: str = "") -> Account:
-    account = Account(email, cloud.unique_id(), display_name)
+def add_account(cloud: Cloud, project: EmulatedProject, email: str, **about: str) -> Account:
+    """Create a service account; what is empty in ``about``, such as displayName, is left out."""
+    number = cloud.unique_id()
+    body = {"name": f"projects/{project.id}/serviceAccounts/{email}", "projectId": project.id, "uniqueId": number, "email": email}
+    given = {name: text for name, text in about.items() if text}
+    account = Account({**body, "etag": "MDEwMjE5MjA=", "oauth2ClientId": number, **given})
     project.accounts[email] = account
     return account
 
@@ -88,7 +90,7 @@ def add_account(cloud: Cloud, project: EmulatedProject, email: str, display_name
 def add_default_account(cloud: Cloud, project: EmulatedProject) -> None:
     """Create Compute Engine's default service account, as enabling its API does."""
     if project.default_account not in project.accounts:
-        add_account(cloud, project, project.default_account, "Compute Engine default service account")
+        add_account(cloud, project, project.default_account, displayName="Compute Engine default service account")
         project.policy.grant("roles/editor", f"serviceAccount:{project.default_account}")
 
 

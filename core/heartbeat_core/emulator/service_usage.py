@@ -9,7 +9,7 @@ from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, error_inf
 from heartbeat_core.emulator.operations import begin
 from heartbeat_core.emulator.router import routes_of
 from heartbeat_core.emulator.seed import add_default_account, agent_email
-from heartbeat_core.emulator.state import Cloud, EmulatedOperation, EmulatedProject
+from heartbeat_core.emulator.state import Cloud, EmulatedProject
 
 DOMAIN = "serviceusage.googleapis.com"
 PREFIX = "type.googleapis.com/google.api.serviceusage."
@@ -20,26 +20,23 @@ def service_json(project: EmulatedProject, name: str) -> Json:
         "name": f"projects/{project.number}/services/{name}",
         "parent": f"projects/{project.number}",
         "config": {"name": name, "title": SERVICES[name], "documentation": {}, "quota": {}, "authentication": {}, "usage": {}},
-        "state": "ENABLED" if project.service(name).enabled else "DISABLED",
+        "state": "ENABLED" if name in project.enabled else "DISABLED",
     }
 
 
-def not_found(names: list[str]) -> ApiError:
-    message = f"Not found or permission denied for service(s): {', '.join(names)}."
+def known(names: list[str]) -> list[str]:
+    """Return the names as they are; raise ApiError where one is no API's."""
+    unknown = [name for name in names if name not in SERVICES]
+    if not unknown:
+        return names
+    message = f"Not found or permission denied for service(s): {', '.join(unknown)}."
     failure = precondition_failure("googleapis.com", "220002", message)
-    info = error_info("SERVICE_CONFIG_NOT_FOUND_OR_PERMISSION_DENIED", DOMAIN, services=",".join(names))
-    return ApiError(403, message, failure, info)
-
-
-def named(call: EmulatedCall) -> str:
-    name = call.args["service"]
-    if name not in SERVICES:
-        raise not_found([name])
-    return name
+    info = error_info("SERVICE_CONFIG_NOT_FOUND_OR_PERMISSION_DENIED", DOMAIN, services=",".join(unknown))
+    raise ApiError(403, message, failure, info)
 
 
 def get(cloud: Cloud, call: EmulatedCall) -> Json:
-    return service_json(cloud.project(call), named(call))
+    return service_json(cloud.project(call), *known([call.args["service"]]))
 
 
 def list_services(cloud: Cloud, call: EmulatedCall) -> Json:
@@ -55,46 +52,32 @@ def batch_get(cloud: Cloud, call: EmulatedCall) -> Json:
     names = [name.rpartition("/")[2] for name in call.many.get("names", [])]
     if not 0 < len(names) <= 30:
         raise ApiError(400, "Request must name at least 1 and at most 30 services.")
-    if unknown := [name for name in names if name not in SERVICES]:
-        raise not_found(unknown)
-    return {"services": [service_json(project, name) for name in names]}
+    return {"services": [service_json(project, name) for name in known(names)]}
 
 
 def enable(cloud: Cloud, call: EmulatedCall) -> Json:
-    return switch_on(cloud, call, [named(call)], "EnableServiceResponse")
-
-
-def batch_enable(cloud: Cloud, call: EmulatedCall) -> Json:
-    names = [str(name) for name in call.body.get("serviceIds", [])]
-    if unknown := [name for name in names if name not in SERVICES]:
-        raise not_found(unknown)
-    return switch_on(cloud, call, names, "BatchEnableServicesResponse")
-
-
-def switch_on(cloud: Cloud, call: EmulatedCall, names: list[str], answer: str) -> Json:
-    """Enable APIs; the operation of APIs that are on is done immediately."""
-    project = cloud.project(call)
-    timings = cloud.scenario.timings
-    missing = [name for name in names if not project.service(name).enabled]
-    if NEED_BILLING & set(missing) and not cloud.billed(project):
-        raise billing_not_found(project, sorted(NEED_BILLING & set(missing)))
+    """Enable the API in the path, or those in the body; the operation of APIs that are on is done immediately."""
+    project, one = cloud.project(call), call.args.get("service")
+    names = known([one] if one else [str(name) for name in call.body.get("serviceIds", [])])
+    missing = set(names) - project.enabled
+    if NEED_BILLING & missing and not cloud.billed(project):
+        raise billing_not_found(project, sorted(NEED_BILLING & missing))
 
     def answering() -> None:
-        for name in missing:
-            project.service(name).answers = project.service(name).enabled
+        project.answering |= missing & project.enabled
 
     def finish() -> Json:
-        for name in missing:
-            project.service(name).enabled = True
+        project.enabled |= missing
         if "compute.googleapis.com" in missing:
             add_default_account(cloud, project)
-        cloud.later(timings.propagate_s, answering)
+        cloud.later(cloud.scenario.timings.propagate_s, answering)
         services = [service_json(project, name) for name in names]
-        body = {"service": services[0]} if answer == "EnableServiceResponse" else {"services": services}
-        return {"@type": f"{PREFIX}v1.{answer}", **body}
+        if one:
+            return {"@type": PREFIX + "v1.EnableServiceResponse", "service": services[0]}
+        return {"@type": PREFIX + "v1.BatchEnableServicesResponse", "services": services}
 
     if not missing:
-        return EmulatedOperation("operations/noop.DONE_OPERATION", {}, response=finish()).to_json()
+        return {"name": "operations/noop.DONE_OPERATION", "metadata": {}, "done": True, "response": finish()}
     return started(cloud, project, names, finish)
 
 
@@ -102,8 +85,8 @@ def started(cloud: Cloud, project: EmulatedProject, names: list[str], finish: Ca
     """Start the operation that turns APIs on or off."""
     resources = [f"projects/{project.number}/services/{name}" for name in names]
     metadata = {"@type": PREFIX + "v1.OperationMetadata", "resourceNames": resources}
-    operation = EmulatedOperation(f"operations/acat.p2-{project.number}-{next(cloud.numbers)}", metadata)
-    return begin(cloud, operation, cloud.scenario.timings.enable_s, finish).to_json()
+    name = f"operations/acat.p2-{project.number}-{next(cloud.numbers)}"
+    return begin(cloud, name, metadata, cloud.scenario.timings.enable_s, finish)
 
 
 def billing_not_found(project: EmulatedProject, names: list[str]) -> ApiError:
@@ -119,10 +102,11 @@ def billing_not_found(project: EmulatedProject, names: list[str]) -> ApiError:
 
 
 def disable(cloud: Cloud, call: EmulatedCall) -> Json:
-    project, name = cloud.project(call), named(call)
+    project, (name,) = cloud.project(call), known([call.args["service"]])
 
     def finish() -> Json:
-        project.service(name).enabled = project.service(name).answers = False
+        project.enabled.discard(name)
+        project.answering.discard(name)
         return {"@type": PREFIX + "v1.DisableServiceResponse", "service": service_json(project, name)}
 
     return started(cloud, project, [name], finish)
@@ -130,23 +114,23 @@ def disable(cloud: Cloud, call: EmulatedCall) -> Json:
 
 def generate_identity(cloud: Cloud, call: EmulatedCall) -> Json:
     """Create the service agent of the TPU API, without its role; asked again it answers the same. Other APIs have none here."""
-    project, name = cloud.project(call), named(call)
-    if not project.service(name).enabled:
+    project, (name,) = cloud.project(call), known([call.args["service"]])
+    if name not in project.enabled:
         raise ApiError(400, f"Service {name} is not enabled for consumer 'project:{project.number}'.", status="FAILED_PRECONDITION")
     email = agent_email(project, "gcp-sa-tpu" if name == "tpu.googleapis.com" else name.partition(".")[0])
-    operation = EmulatedOperation(
-        f"operations/finished.DONE_OPERATION.{next(cloud.numbers)}",
-        {"@type": PREFIX + "v1beta1.OperationMetadata"},
-        response={"@type": PREFIX + "v1beta1.ServiceIdentity", "email": email, "uniqueId": cloud.unique_id()},
-    )
-    return operation.to_json()
+    return {
+        "name": f"operations/finished.DONE_OPERATION.{next(cloud.numbers)}",
+        "metadata": {"@type": PREFIX + "v1beta1.OperationMetadata"},
+        "done": True,
+        "response": {"@type": PREFIX + "v1beta1.ServiceIdentity", "email": email, "uniqueId": cloud.unique_id()},
+    }
 
 
 ROUTES = routes_of(
     DOMAIN,
     ("GET", "/(v1|v1beta1)/projects/{project}/services", list_services, "serviceusage.services.list"),
     ("GET", "/v1/projects/{project}/services:batchGet", batch_get, "serviceusage.services.get"),
-    ("POST", "/v1/projects/{project}/services:batchEnable", batch_enable, "serviceusage.services.enable"),
+    ("POST", "/v1/projects/{project}/services:batchEnable", enable, "serviceusage.services.enable"),
     ("GET", "/(v1|v1beta1)/projects/{project}/services/{service}", get, "serviceusage.services.get"),
     ("POST", "/(v1|v1beta1)/projects/{project}/services/{service}:enable", enable, "serviceusage.services.enable"),
     ("POST", "/(v1|v1beta1)/projects/{project}/services/{service}:disable", disable, "serviceusage.services.disable"),

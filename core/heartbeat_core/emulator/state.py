@@ -8,6 +8,7 @@ import itertools
 import random
 import re
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -41,29 +42,23 @@ def timestamp(seconds: float) -> str:
 EXPIRY = re.compile(r'\s*request\.time\s*<\s*timestamp\("([^"]+)"\)\s*')
 
 
-@dataclass
-class EmulatedBinding:
-    role: str
-    members: list[str]
-    condition: Json | None = None
+def binding_of(role: str, members: Iterable[str], condition: Json | None = None) -> Json:
+    return {"role": role, "members": list(members), **({"condition": condition} if condition else {})}
 
-    def to_json(self) -> Json:
-        answer: Json = {"role": self.role, "members": sorted(self.members)}
-        return {**answer, "condition": self.condition} if self.condition else answer
 
-    def holds(self, moment: str) -> bool:
-        """Return whether the condition is met; one that is no expiry date is not."""
-        if self.condition is None:
-            return True
-        found = EXPIRY.fullmatch(self.condition.get("expression", ""))
-        return found is not None and moment < found[1]
+def holds(binding: Json, moment: str) -> bool:
+    """Return whether the condition of a binding is met; one that is no expiry date is not."""
+    if "condition" not in binding:
+        return True
+    found = EXPIRY.fullmatch(binding["condition"].get("expression", ""))
+    return found is not None and moment < found[1]
 
 
 @dataclass
 class EmulatedPolicy:
     """Who holds which role on one resource; the etag changes with every write."""
 
-    bindings: list[EmulatedBinding] = field(default_factory=list)
+    bindings: list[Json] = field(default_factory=list)
     generation: int = 1
 
     @property
@@ -71,16 +66,17 @@ class EmulatedPolicy:
         return base64.b64encode(b"BwX%08d" % self.generation).decode()
 
     def to_json(self) -> Json:
-        version = 3 if any(binding.condition for binding in self.bindings) else 1
-        return {"version": version, "etag": self.etag, "bindings": [binding.to_json() for binding in self.bindings]}
+        version = 3 if any("condition" in binding for binding in self.bindings) else 1
+        bindings = [{**binding, "members": sorted(binding["members"])} for binding in self.bindings]
+        return {"version": version, "etag": self.etag, "bindings": bindings}
 
     def grant(self, role: str, member: str) -> None:
         for binding in self.bindings:
-            if binding.role == role and not binding.condition:
-                if member not in binding.members:
-                    binding.members.append(member)
+            if binding["role"] == role and "condition" not in binding:
+                if member not in binding["members"]:
+                    binding["members"].append(member)
                 return
-        self.bindings.append(EmulatedBinding(role, [member]))
+        self.bindings.append(binding_of(role, [member]))
 
     def replace(self, body: Json) -> None:
         """Take over a policy that was sent; raise ApiError where it is stale or names what does not exist."""
@@ -92,7 +88,7 @@ class EmulatedPolicy:
             if binding.get("role") not in read_roles() and not str(binding.get("role")).startswith("projects/"):
                 raise ApiError(400, f"Role {binding.get('role')} is not supported for this resource.")
         self.bindings = [
-            EmulatedBinding(binding["role"], list(binding["members"]), binding.get("condition"))
+            binding_of(binding["role"], binding["members"], binding.get("condition"))
             for binding in sent.get("bindings", [])
             if binding.get("members")
         ]
@@ -103,33 +99,25 @@ class EmulatedPolicy:
         return {
             permission
             for binding in self.bindings
-            if member in binding.members and binding.holds(moment) and binding.role in read_roles()
-            for permission in read_roles()[binding.role][1]
+            if member in binding["members"] and holds(binding, moment) and binding["role"] in read_roles()
+            for permission in read_roles()[binding["role"]][1]
         }
 
 
 @dataclass
 class Account:
-    """A service account."""
+    """A service account: ``body`` is what IAM says of it."""
 
-    email: str
-    unique_id: str
-    display_name: str = ""
-    description: str = ""
-    disabled: bool = False
+    body: Json
     policy: EmulatedPolicy = field(default_factory=EmulatedPolicy)
 
-
-@dataclass
-class Service:
-    """One API in one project: what Service Usage says of it, and whether it answers yet."""
-
-    enabled: bool = False
-    answers: bool = False
+    @property
+    def email(self) -> str:
+        return str(self.body["email"])
 
 
 @dataclass
-class TpuResource:
+class TpuResource(ABC):
     """What lives in a zone: ``body`` is what its owner set, the rest what the Cloud knows of it."""
 
     name: str
@@ -142,6 +130,9 @@ class TpuResource:
     @property
     def zone(self) -> str:
         return self.name.split("/")[3]
+
+    @abstractmethod
+    def to_json(self) -> Json: ...
 
 
 @dataclass
@@ -158,6 +149,34 @@ class EmulatedNode(TpuResource):
         config = self.body.get("networkConfig")
         return True if config is None else bool(config.get("enableExternalIps"))
 
+    def to_json(self) -> Json:
+        """Describe it as the TPU API does; gcloud's list drops one without apiVersion."""
+        network = {"network": f"projects/{self.name.split('/')[1]}/global/networks/default", **(self.body.get("networkConfig") or {})}
+        network.setdefault("enableExternalIps", self.external)
+        answer: Json = {
+            **self.body,
+            "name": self.name,
+            "id": self.uid,
+            "state": self.state,
+            "createTime": self.created,
+            "apiVersion": "V2",
+            "acceleratorType": self.slice.type,
+            "acceleratorConfig": {"type": self.slice.family.config, "topology": self.slice.topology},
+            "networkConfig": network,
+            "cidrBlock": "10.128.0.0/20",
+        }
+        if self.state == "READY":
+            answer["health"] = "HEALTHY"
+            answer["networkEndpoints"] = [self.endpoint(worker) for worker in range(self.slice.hosts)]
+        return {**answer, **self.overlay}
+
+    def endpoint(self, worker: int) -> Json:
+        """Return one worker's addresses: those of the scenario, or made-up ones, the outer from a net kept for documentation."""
+        number = int(self.uid)
+        own = self.addresses[worker % len(self.addresses)] if self.addresses else ""
+        outer = {"externalIp": own or f"203.0.113.{(number + worker) % 250 + 1}"} if self.external else {}
+        return {"ipAddress": own or f"10.128.{number % 200}.{worker + 2}", "port": 8470, "accessConfig": outer}
+
 
 @dataclass
 class Queued(TpuResource):
@@ -165,29 +184,11 @@ class Queued(TpuResource):
 
     error: Json | None = None
 
-
-@dataclass
-class EmulatedOperation:
-    """Something under way; the dressing around it differs from API to API."""
-
-    name: str
-    metadata: Json
-    project: str = ""
-    service: str = ""
-    response: Json | None = None
-    error: Json | None = None
-
-    @property
-    def done(self) -> bool:
-        return self.response is not None or self.error is not None
-
     def to_json(self) -> Json:
-        answer: Json = {"name": self.name, "metadata": self.metadata}
-        if self.done:
-            answer["done"] = True
+        state: Json = {"state": self.state, "stateInitiator": "SERVICE"}
         if self.error is not None:
-            return {**answer, "error": self.error}
-        return {**answer, "response": self.response} if self.response is not None else answer
+            state["failedData"] = {"error": self.error}
+        return {**self.body, "name": self.name, "state": state, "createTime": self.created}
 
 
 @dataclass
@@ -200,7 +201,8 @@ class EmulatedProject:
     state: str
     created: str
     billing_account: str = ""
-    services: dict[str, Service] = field(default_factory=dict)
+    enabled: set[str] = field(default_factory=set)  # APIs, as Service Usage says
+    answering: set[str] = field(default_factory=set)  # those that answer already
     policy: EmulatedPolicy = field(default_factory=EmulatedPolicy)
     inherited: EmulatedPolicy = field(default_factory=EmulatedPolicy)
     accounts: dict[str, Account] = field(default_factory=dict)
@@ -210,11 +212,8 @@ class EmulatedProject:
     queued: dict[str, Queued] = field(default_factory=dict)
     metadata: Json = field(default_factory=dict)
     networks: list[str] = field(default_factory=list)
-    requests: dict[str, EmulatedOperation] = field(default_factory=dict)  # by the id of the request that began them
+    requests: dict[str, Json] = field(default_factory=dict)  # the operations, by the id of the request that began them
     firewalls: dict[str, FirewallStart] = field(default_factory=dict)
-
-    def service(self, name: str) -> Service:
-        return self.services.setdefault(name, Service())
 
     @property
     def default_account(self) -> str:
@@ -237,7 +236,7 @@ class Cloud:
         self.clock = clock
         self.projects: dict[str, EmulatedProject] = {}
         self.billing_accounts: dict[str, bool] = {}  # open?
-        self.operations: dict[str, EmulatedOperation] = {}
+        self.operations: dict[str, Json] = {}  # by name
         self.agenda: list[Due] = []
         self.numbers = itertools.count(1)
         self.chance = random.Random(scenario.faults.seed)

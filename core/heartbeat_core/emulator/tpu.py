@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
-from heartbeat_core.emulator.catalogue import REGION_METRICS, RUNTIMES, Slice, find_slice, slice_of_config
-from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, quota_exceeded
+from heartbeat_core.emulator.catalogue import REGION_METRICS, RUNTIMES, Slice, find_slice, slices
+from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, page, quota_exceeded
 from heartbeat_core.emulator.operations import status_of
-from heartbeat_core.emulator.quotas import BOOT_DISK_GB, BY_ID, UNLIMITED, exceeded, limit, region_usage
+from heartbeat_core.emulator.quotas import BY_ID, UNLIMITED, exceeded, limit, region_usage
 from heartbeat_core.emulator.router import routes_of
 from heartbeat_core.emulator.seed import AGENTS, SCOPES, add_agent
-from heartbeat_core.emulator.state import Cloud, EmulatedNode, EmulatedProject, Queued
-from heartbeat_core.emulator.tpu_locations import EMPTY, PARENT, PREFIX, TPU, error_id, listed, not_found, start_operation, zone_of
+from heartbeat_core.emulator.state import Cloud, EmulatedNode, EmulatedProject, Queued, TpuResource
+from heartbeat_core.emulator.tpu_locations import EMPTY, PARENT, PREFIX, TPU, error_id, not_found, start_operation, zone_of
 
 ID = re.compile(r"[a-z]([-a-z0-9]{0,60}[a-z0-9])?")
 # What a create or an update may set, and is kept as it was sent.
@@ -22,58 +22,36 @@ KEPT = (
     "networkConfigs", "cidrBlock", "schedulingConfig", "serviceAccount", "shieldedInstanceConfig", "bootDiskConfig",
 )  # fmt: skip
 MUTABLE = {"description", "labels", "metadata", "tags", "dataDisks", "networkConfig"}
+Resource = TypeVar("Resource", bound=TpuResource)
 
 
-def node_json(project: EmulatedProject, node: EmulatedNode) -> Json:
-    """Describe a node as the TPU API does; gcloud's list drops one without apiVersion."""
-    network = {"network": f"projects/{project.id}/global/networks/default", **(node.body.get("networkConfig") or {})}
-    network.setdefault("enableExternalIps", node.external)
-    answer: Json = {
-        **node.body,
-        "name": node.name,
-        "id": node.uid,
-        "state": node.state,
-        "createTime": node.created,
-        "apiVersion": "V2",
-        "acceleratorType": node.slice.type,
-        "acceleratorConfig": {"type": node.slice.family.config, "topology": node.slice.topology},
-        "networkConfig": network,
-        "cidrBlock": "10.128.0.0/20",
-    }
-    if node.state == "READY":
-        answer["health"] = "HEALTHY"
-        answer["networkEndpoints"] = [
-            endpoint(int(node.uid), worker, node.addresses, external=node.external) for worker in range(node.slice.hosts)
-        ]
-    return {**answer, **node.overlay}
-
-
-def endpoint(number: int, worker: int, addresses: Sequence[str], *, external: bool) -> Json:
-    """Return one worker's addresses: those of the scenario, or made-up ones, the outer from a net kept for documentation."""
-    own = addresses[worker % len(addresses)] if addresses else ""
-    answer: Json = {"ipAddress": own or f"10.128.{number % 200}.{worker + 2}", "port": 8470, "accessConfig": {}}
-    if external:
-        answer["accessConfig"] = {"externalIp": own or f"203.0.113.{(number + worker) % 250 + 1}"}
-    return answer
-
-
-def find(cloud: Cloud, call: EmulatedCall) -> tuple[EmulatedProject, EmulatedNode]:
-    project = cloud.project(call)
+def find(cloud: Cloud, call: EmulatedCall, resources: Mapping[str, Resource]) -> Resource:
+    """Find what a path names among the nodes or the queued resources of its project; raise ApiError."""
     zone_of(call)
-    node = project.nodes.get(f"projects/{project.id}/locations/{call.args['zone']}/nodes/{call.args['node']}")
-    if node is None:
+    name = f"projects/{cloud.project(call).id}/{call.resource.split('/', 2)[2]}"
+    if name not in resources:
         raise not_found(call)
-    return project, node
+    return resources[name]
+
+
+def listed(cloud: Cloud, call: EmulatedCall, resources: Mapping[str, TpuResource]) -> Json:
+    """Return one page of what is in a zone, or anywhere for "-" but where a zone cannot be reached."""
+    zone, kind = call.args["zone"], call.path.rpartition("/")[2]
+    if zone != "-":
+        zone_of(call)
+        return page([each.to_json() for each in resources.values() if each.zone == zone], kind, call)
+    silent = cloud.scenario.unreachable
+    answer = page([each.to_json() for each in resources.values() if each.zone not in silent], kind, call)
+    missing = [f"projects/{cloud.project(call).id}/locations/{place}" for place in silent]
+    return {**answer, "unreachable": missing} if missing else answer
 
 
 def get(cloud: Cloud, call: EmulatedCall) -> Json:
-    return node_json(*find(cloud, call))
+    return find(cloud, call, cloud.project(call).nodes).to_json()
 
 
 def list_nodes(cloud: Cloud, call: EmulatedCall) -> Json:
-    """List a zone's nodes, or all for "-"."""
-    project = cloud.project(call)
-    return listed(cloud, project, call, "nodes", [(node.zone, node_json(project, node)) for node in project.nodes.values()])
+    return listed(cloud, call, cloud.project(call).nodes)
 
 
 def create(cloud: Cloud, call: EmulatedCall) -> Json:
@@ -101,14 +79,14 @@ def create(cloud: Cloud, call: EmulatedCall) -> Json:
             del project.nodes[full]
             raise
         node.state = "READY"
-        return typed(project, node)
+        return {"@type": PREFIX + "Node", **node.to_json()}
 
-    return start_operation(cloud, project, full, "create", cloud.scenario.timings.create_s, finish).to_json()
+    return start_operation(cloud, full, "create", cloud.scenario.timings.create_s, finish)
 
 
 def new_node(cloud: Cloud, project: EmulatedProject, name: str, slice_: Slice, body: Json, *, spot: bool) -> EmulatedNode:
     """Put a node there, still being created; the first of a project brings the service agent."""
-    if not any(binding.role in AGENTS.values() for binding in project.policy.bindings):
+    if not any(binding["role"] in AGENTS.values() for binding in project.policy.bindings):
         add_agent(project, "gcp-sa-tpu")
     kept = {key: body[key] for key in KEPT if key in body}
     account = kept.get("serviceAccount") or {}
@@ -122,9 +100,8 @@ def check_spec(cloud: Cloud, project: EmulatedProject, zone: str, body: Json) ->
     """Find the slice a node asks for; raise ApiError where the zone, the runtime or the service account do not allow it."""
     config = body.get("acceleratorConfig") or {}
     wanted = str(body.get("acceleratorType") or config.get("type") or "v2-8")
-    slice_ = find_slice(zone, wanted)
-    if slice_ is None and config:
-        slice_ = slice_of_config(zone, str(config.get("type")), str(config.get("topology")))
+    shape = config.get("type"), config.get("topology")
+    slice_ = find_slice(zone, wanted) or next((each for each in slices(zone) if (each.family.config, each.topology) == shape), None)
     if slice_ is None:
         raise bad_request(
             f'The requested accelerator configuration for accelerator type, "{wanted}", could not be found in the zonal accelerator '
@@ -180,9 +157,9 @@ def ensure_capacity(cloud: Cloud, project: EmulatedProject, node: EmulatedNode) 
         raise ApiError(400, f"{message} {error_id(message)}", status="FAILED_PRECONDITION")
     if zone in cloud.scenario.stockout:
         raise stockout(zone)
-    for metric, needed in (("IN_USE_ADDRESSES", node.slice.hosts), ("HDB_TOTAL_GB", BOOT_DISK_GB)):
+    for metric in ("IN_USE_ADDRESSES", "HDB_TOTAL_GB"):
         allowed = limit(project, BY_ID[REGION_METRICS[metric]], region)
-        if needed and allowed != UNLIMITED and region_usage(project, metric, region) > allowed:
+        if allowed != UNLIMITED and region_usage(project, metric, region) > allowed:
             raise ApiError(429, f"Quota '{metric}' exceeded.  Limit: {float(allowed)} in region {region}. {error_id(metric + region)}")
 
 
@@ -194,12 +171,9 @@ def stockout(zone: str) -> ApiError:
     return ApiError(429, f"{message} {error_id(message)}")
 
 
-def typed(project: EmulatedProject, node: EmulatedNode) -> Json:
-    return {"@type": PREFIX + "Node", **node_json(project, node)}
-
-
 def delete(cloud: Cloud, call: EmulatedCall) -> Json:
-    project, node = find(cloud, call)
+    project = cloud.project(call)
+    node = find(cloud, call, project.nodes)
     if node.body.get("queuedResource"):
         queued = str(node.body["queuedResource"])
         if queued in project.queued and project.queued[queued].state == "ACTIVE":
@@ -210,13 +184,16 @@ def delete(cloud: Cloud, call: EmulatedCall) -> Json:
         project.nodes.pop(node.name, None)
         return EMPTY
 
-    return start_operation(cloud, project, node.name, "delete", cloud.scenario.timings.delete_s, finish).to_json()
+    return start_operation(cloud, node.name, "delete", cloud.scenario.timings.delete_s, finish)
 
 
-def change(cloud: Cloud, call: EmulatedCall, verb: str, states: tuple[str, str, str], seconds: float) -> Json:
-    """Take a node from the first state through the second to the third."""
-    project, node = find(cloud, call)
-    before, during, after = states
+CHANGES = {"start": ("STOPPED", "STARTING", "READY"), "stop": ("READY", "STOPPING", "STOPPED")}  # the states before, during and after
+
+
+def change(cloud: Cloud, call: EmulatedCall) -> Json:
+    """Start or stop a node, by the verb that ends the path."""
+    node, verb = find(cloud, call, cloud.project(call).nodes), call.path.rpartition(":")[2]
+    before, during, after = CHANGES[verb]
     if node.state != before:
         raise ApiError(400, f"Cannot {verb} node {node.name} in state {node.state}.", status="FAILED_PRECONDITION")
     node.state = during
@@ -224,22 +201,15 @@ def change(cloud: Cloud, call: EmulatedCall, verb: str, states: tuple[str, str, 
     def finish() -> Json:
         if node.state == during:
             node.state = after
-        return typed(project, node)
+        return {"@type": PREFIX + "Node", **node.to_json()}
 
-    return start_operation(cloud, project, node.name, verb, seconds, finish).to_json()
-
-
-def start(cloud: Cloud, call: EmulatedCall) -> Json:
-    return change(cloud, call, "start", ("STOPPED", "STARTING", "READY"), cloud.scenario.timings.start_s)
-
-
-def stop(cloud: Cloud, call: EmulatedCall) -> Json:
-    return change(cloud, call, "stop", ("READY", "STOPPING", "STOPPED"), cloud.scenario.timings.stop_s)
+    timings = cloud.scenario.timings
+    return start_operation(cloud, node.name, verb, timings.start_s if verb == "start" else timings.stop_s, finish)
 
 
 def update(cloud: Cloud, call: EmulatedCall) -> Json:
     """Set the fields that updateMask names."""
-    project, node = find(cloud, call)
+    node = find(cloud, call, cloud.project(call).nodes)
     wanted = {re.sub(r"_(\w)", lambda found: found[1].upper(), path.strip()) for path in call.query.get("updateMask", "").split(",")} - {""}
     names = {path.partition(".")[0] for path in wanted}
     if not names or not names <= MUTABLE:
@@ -252,9 +222,9 @@ def update(cloud: Cloud, call: EmulatedCall) -> Json:
                 node.body.pop(name, None)
             else:
                 node.body[name] = value
-        return typed(project, node)
+        return {"@type": PREFIX + "Node", **node.to_json()}
 
-    return start_operation(cloud, project, node.name, "update", cloud.scenario.timings.update_s, finish).to_json()
+    return start_operation(cloud, node.name, "update", cloud.scenario.timings.update_s, finish)
 
 
 NODE_ROUTES = routes_of(
@@ -264,39 +234,20 @@ NODE_ROUTES = routes_of(
     ("GET", PARENT + "/{zone}/nodes/{node}", get, "tpu.nodes.get"),
     ("PATCH", PARENT + "/{zone}/nodes/{node}", update, "tpu.nodes.update"),
     ("DELETE", PARENT + "/{zone}/nodes/{node}", delete, "tpu.nodes.delete"),
-    ("POST", PARENT + "/{zone}/nodes/{node}:start", start, "tpu.nodes.start"),
-    ("POST", PARENT + "/{zone}/nodes/{node}:stop", stop, "tpu.nodes.stop"),
+    ("POST", PARENT + "/{zone}/nodes/{node}:start", change, "tpu.nodes.start"),
+    ("POST", PARENT + "/{zone}/nodes/{node}:stop", change, "tpu.nodes.stop"),
 )
 
 
 FREE_TO_DELETE = {"ACCEPTED", "FAILED", "SUSPENDED", "WAITING_FOR_RESOURCES"}
 
 
-def queued_json(queued: Queued) -> Json:
-    state: Json = {"state": queued.state, "stateInitiator": "SERVICE"}
-    if queued.error is not None:
-        state["failedData"] = {"error": queued.error}
-    body = {key: value for key, value in queued.body.items() if key not in ("name", "state")}
-    return {**body, "name": queued.name, "state": state, "createTime": queued.created}
-
-
-def find_queued(cloud: Cloud, call: EmulatedCall) -> tuple[EmulatedProject, Queued]:
-    project = cloud.project(call)
-    zone_of(call)
-    queued = project.queued.get(f"projects/{project.id}/locations/{call.args['zone']}/queuedResources/{call.args['queued']}")
-    if queued is None:
-        raise not_found(call)
-    return project, queued
-
-
 def get_queued(cloud: Cloud, call: EmulatedCall) -> Json:
-    return queued_json(find_queued(cloud, call)[1])
+    return find(cloud, call, cloud.project(call).queued).to_json()
 
 
 def list_queued(cloud: Cloud, call: EmulatedCall) -> Json:
-    project = cloud.project(call)
-    found = [(queued.zone, queued_json(queued)) for queued in project.queued.values()]
-    return listed(cloud, project, call, "queuedResources", found)
+    return listed(cloud, call, cloud.project(call).queued)
 
 
 def create_queued(cloud: Cloud, call: EmulatedCall) -> Json:
@@ -308,7 +259,7 @@ def create_queued(cloud: Cloud, call: EmulatedCall) -> Json:
     slice_ = check_spec(cloud, project, zone, specs[0]["node"])
     name = f"projects/{project.id}/locations/{zone}/queuedResources/{call.query.get('queuedResourceId')}"
     if begun := project.requests.get(call.query.get("requestId", "")):  # sent again: the answer is that of the first
-        return begun.to_json()
+        return begun
     if name in project.queued:
         raise ApiError(409, f"Resource '{name}' already exists")
     flexible = call.body.get("provisioningModel") == "FLEX_START"  # against the quotas of preemptible TPUs as well
@@ -319,12 +270,12 @@ def create_queued(cloud: Cloud, call: EmulatedCall) -> Json:
         if queued.state == "CREATING":
             queued.state = "ACCEPTED"
             cloud.later(cloud.scenario.timings.accept_s, lambda: provision(cloud, project, queued))
-        return {"@type": PREFIX + "QueuedResource", **queued_json(queued)}
+        return {"@type": PREFIX + "QueuedResource", **queued.to_json()}
 
-    operation = start_operation(cloud, project, name, "create", cloud.scenario.timings.accept_s, accepted)
+    operation = start_operation(cloud, name, "create", cloud.scenario.timings.accept_s, accepted)
     if request := call.query.get("requestId"):
         project.requests[request] = operation
-    return operation.to_json()
+    return operation
 
 
 def provision(cloud: Cloud, project: EmulatedProject, queued: Queued) -> None:
@@ -356,7 +307,8 @@ def activate(cloud: Cloud, project: EmulatedProject, queued: Queued) -> None:
 
 def delete_queued(cloud: Cloud, call: EmulatedCall) -> Json:
     """Delete a request; one that is active or being provisioned needs ``force`` and takes its node along."""
-    project, queued = find_queued(cloud, call)
+    project = cloud.project(call)
+    queued = find(cloud, call, project.queued)
     if queued.state not in FREE_TO_DELETE and call.query.get("force", "").lower() != "true":
         message = f"Queued resource {queued.name} is in state {queued.state}: it must be suspended or failed, or deleted by force."
         raise ApiError(400, message, status="FAILED_PRECONDITION")
@@ -368,21 +320,22 @@ def delete_queued(cloud: Cloud, call: EmulatedCall) -> Json:
             del project.nodes[name]
         return EMPTY
 
-    return start_operation(cloud, project, queued.name, "delete", cloud.scenario.timings.delete_s, finish).to_json()
+    return start_operation(cloud, queued.name, "delete", cloud.scenario.timings.delete_s, finish)
 
 
 def reset(cloud: Cloud, call: EmulatedCall) -> Json:
     """Put a suspended or failed request back in the queue."""
-    project, queued = find_queued(cloud, call)
+    project = cloud.project(call)
+    queued = find(cloud, call, project.queued)
     if queued.state not in ("SUSPENDED", "FAILED"):
         raise ApiError(400, f"Queued resource {queued.name} is in state {queued.state}.", status="FAILED_PRECONDITION")
 
     def finish() -> Json:
         queued.state, queued.error = "ACCEPTED", None
         cloud.later(cloud.scenario.timings.accept_s, lambda: provision(cloud, project, queued))
-        return {"@type": PREFIX + "QueuedResource", **queued_json(queued)}
+        return {"@type": PREFIX + "QueuedResource", **queued.to_json()}
 
-    return start_operation(cloud, project, queued.name, "reset", cloud.scenario.timings.update_s, finish).to_json()
+    return start_operation(cloud, queued.name, "reset", cloud.scenario.timings.update_s, finish)
 
 
 # That queued resources ask for the permissions of nodes is an assumption.

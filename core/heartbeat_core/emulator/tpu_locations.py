@@ -6,10 +6,10 @@ import binascii
 from collections.abc import Callable
 
 from heartbeat_core.emulator.catalogue import RUNTIMES, ZONES, slices
-from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json, page
-from heartbeat_core.emulator.operations import begin, find_operation
+from heartbeat_core.emulator.http import ApiError, EmulatedCall, Json
+from heartbeat_core.emulator.operations import begin
 from heartbeat_core.emulator.router import collection, routes_of
-from heartbeat_core.emulator.state import Cloud, EmulatedOperation, EmulatedProject
+from heartbeat_core.emulator.state import Cloud
 
 TPU = "tpu.googleapis.com"
 PREFIX = "type.googleapis.com/google.cloud.tpu.v2."
@@ -30,14 +30,11 @@ def zone_of(call: EmulatedCall) -> str:
     return zone
 
 
-def start_operation(
-    cloud: Cloud, project: EmulatedProject, target: str, verb: str, seconds: float, finish: Callable[[], Json]
-) -> EmulatedOperation:
+def start_operation(cloud: Cloud, target: str, verb: str, seconds: float, finish: Callable[[], Json]) -> Json:
     """Start an operation on ``target`` in the dress of the TPU API."""
-    zone = target.split("/")[3]
-    name = f"projects/{project.id}/locations/{zone}/operations/operation-{next(cloud.numbers):08d}"
+    name = f"{target.rsplit('/', 2)[0]}/operations/operation-{next(cloud.numbers):08d}"
     metadata = {"@type": PREFIX + "OperationMetadata", "createTime": cloud.stamp(), "target": target, "verb": verb, "apiVersion": "v2"}
-    return begin(cloud, EmulatedOperation(name, metadata, project.id, TPU), seconds, finish)
+    return begin(cloud, name, metadata, seconds, finish)
 
 
 def locations(cloud: Cloud, call: EmulatedCall) -> dict[str, Json]:
@@ -70,31 +67,11 @@ def no_location(call: EmulatedCall) -> ApiError:
     return ApiError(403, f"Location {call.args.get('zone', call.args.get('item'))} is not found or access is unauthorized.")
 
 
-def listed(cloud: Cloud, project: EmulatedProject, call: EmulatedCall, name: str, found: list[tuple[str, Json]]) -> Json:
-    """Return one page of what is in a zone, or anywhere for "-" but where a zone cannot be reached; ``found`` is (zone, item)."""
-    zone = call.args["zone"]
-    if zone != "-":
-        zone_of(call)
-        return page([item for place, item in found if place == zone], name, call)
-    missing = [f"projects/{project.id}/locations/{place}" for place in cloud.scenario.unreachable]
-    answer = page([item for place, item in found if place not in cloud.scenario.unreachable], name, call)
-    return {**answer, "unreachable": missing} if missing else answer
-
-
-def list_operations(cloud: Cloud, call: EmulatedCall) -> Json:
-    project, zone = cloud.project(call), call.args["zone"]
-    found = [
-        operation.to_json()
-        for operation in cloud.operations.values()
-        if operation.project == project.id and (zone == "-" or operation.name.split("/")[3] == zone)
-    ]
-    return page(found, "operations", call)
-
-
-def get_operation(cloud: Cloud, call: EmulatedCall) -> Json:
-    project = cloud.project(call)
-    name = f"projects/{project.id}/locations/{call.args['zone']}/operations/{call.args['operation']}"
-    return find_operation(cloud, name, project).to_json()
+def operations(cloud: Cloud, call: EmulatedCall) -> dict[str, Json]:
+    """Return the operations in a zone, or anywhere for "-"."""
+    zone = "" if call.args["zone"] == "-" else f"{call.args['zone']}/"
+    parent = f"projects/{cloud.project(call).id}/locations/{zone}"
+    return {name.rpartition("/")[2]: operation for name, operation in cloud.operations.items() if name.startswith(parent)}
 
 
 ROUTES = routes_of(
@@ -102,6 +79,5 @@ ROUTES = routes_of(
     *collection(PARENT, "locations", "tpu.locations.{}", locations, no_location),
     *collection(PARENT + "/{zone}/acceleratorTypes", "acceleratorTypes", "tpu.acceleratortypes.{}", accelerator_types, not_found),
     *collection(PARENT + "/{zone}/runtimeVersions", "runtimeVersions", "tpu.runtimeversions.{}", runtime_versions, not_found),
-    ("GET", PARENT + "/{zone}/operations", list_operations, "tpu.operations.list"),
-    ("GET", PARENT + "/{zone}/operations/{operation}", get_operation, "tpu.operations.get"),
+    *collection(PARENT + "/{zone}/operations", "operations", "tpu.operations.{}", operations, not_found),
 )

@@ -126,10 +126,6 @@ class Fleet:
     hosts: tuple[HostSummary, ...]
     source: str = ""
 
-    @property
-    def going(self) -> bool:
-        return any(not host.over for host in self.hosts)
-
     @cached_property
     def measured(self) -> tuple[HostSummary, ...]:
         """Return the hosts whose figures count: those with a median to be relied on, whose run was not cut short."""

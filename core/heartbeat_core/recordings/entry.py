@@ -13,7 +13,6 @@ from heartbeat_core.benchmark.config import workload_from_json
 from heartbeat_core.benchmark.dtypes import Dtype
 from heartbeat_core.benchmark.workload import MatMul, Workload
 
-GLYPHS = {"plausible": "✓", "suspicious": "!", "impossible": "✗", "unknown": "?"}  # of verdicts
 Status = Literal["done", "stopped", "failed", "cut off", "running", "newer", "broken", "empty"]
 
 

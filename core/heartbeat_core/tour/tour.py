@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.config import BenchmarkConfig, config_from_json
 from heartbeat_core.benchmark.report import Report, explain_gap
 from heartbeat_core.benchmark.roofline import floor, roof_of_chip
@@ -199,11 +198,6 @@ def step_of(name: str, section: Mapping[str, str]) -> TourStep:
     return TourStep(name, **values, conclude=CONCLUSIONS[name], config=config_from_json(json.loads(config)) if config else None)
 
 
-def needs(step: TourStep) -> str | None:
-    """Return the backend that a step needs beyond the CPU, None if it needs no other."""
-    return step.config.backend if step.config is not None and not BACKENDS[step.config.backend].host_only else None
-
-
 Phase = Literal["before", "running", "after"]
 
 
@@ -231,10 +225,6 @@ class Tour:
         return "after" if self.step.config is None or self.step.name in self.reports else "before"
 
     @property
-    def first(self) -> bool:
-        return self.at == 0
-
-    @property
     def last(self) -> bool:
         return self.at == len(self.steps) - 1
 
@@ -251,9 +241,6 @@ class Tour:
         if report.ending is not None:
             self.reports[self.step.name] = report
         return True
-
-    def conclusions(self) -> tuple[str, ...]:
-        return self.step.conclude(self.reports)
 
 
 def same_work(one: BenchmarkConfig, other: BenchmarkConfig) -> bool:

@@ -29,7 +29,6 @@ def test_what_is_exact_stays_exact(parts: list[list[int]], limit: int) -> None:
     assert store.total == sum(values)
     assert store.minimum == min(values, default=None)
     assert store.maximum == max(values, default=None)
-    assert store.last == (values[-1] if values else None)
     assert store.exact == (len(values) <= limit)
     if store.exact:
         assert store.values().tolist() == values

@@ -59,8 +59,8 @@ class Hosts(multi_host.FleetRun):
         self.version += 1
         return fleet(self.version, 1.0)
 
-    def by_name(self) -> dict[str, multi_host.Source]:
-        return {}
+    def close(self) -> None:
+        pass
 
 
 def test_a_clock_that_is_set_during_the_run_adds_nothing_to_the_history(monkeypatch: pytest.MonkeyPatch) -> None:

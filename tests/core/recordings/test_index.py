@@ -133,7 +133,7 @@ def test_a_verdict_follows_the_peak_of_this_machine(index: Index, open_index: Op
     write(records())
     before = index.entries()[0]
     environment = records()[1]
-    index.peak_cache.store(peaks_key(BenchmarkConfig(), environment.values), MeasuredPeaks(1e9, 1e9, "2026-11-23"))  # type: ignore[union-attr]
+    index.peak_cache.store(peaks_key(BenchmarkConfig(), environment.values), MeasuredPeaks(1e9, 1e9, "2026-11-23"))  # type: ignore[attr-defined]
     assert before.verdict == "plausible"
     assert index.entries()[0].verdict == "suspicious"
     assert open_index().entries()[0].verdict == "suspicious"

@@ -63,6 +63,6 @@ def test_a_run_of_other_work_is_not_taken_for_the_step(tmp_path: Path) -> None:
 def test_the_ends_of_the_tour_hold() -> None:
     tour = Tour()
     tour.go(-1)
-    assert tour.first
+    assert tour.at == 0
     tour.go(100)
     assert tour.last

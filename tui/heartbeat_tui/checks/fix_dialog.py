@@ -56,7 +56,6 @@ class FixDialog(CommandScreen):
     FixDialog .fix-label-wide { width: 16; }
     FixDialog.-running #fix-blanks, FixDialog.-running #fix-how { display: none; }
     FixDialog.-listed #output { display: block; max-height: 8; }
-    FixDialog #fix-state { margin-top: 1; }
     """
     DONE = "done"
     CANCELLED = "cancelled; what it did before stays done"
@@ -77,7 +76,6 @@ class FixDialog(CommandScreen):
         self.number = 0
         self.values: dict[str, str] = {}
         self.code: int | None = None
-        self.status_line: Content = styled("", "plain")
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="panel") as box:
@@ -91,7 +89,7 @@ class FixDialog(CommandScreen):
                 yield Vertical(id="fix-blanks")
                 with VerticalScroll(id="output"):
                     yield Lines(id="lines")
-                yield Lines(id="fix-state")
+                yield Lines(id="state")
             yield Horizontal(classes="keys")
 
     async def on_mount(self) -> None:
@@ -145,7 +143,6 @@ class FixDialog(CommandScreen):
         show("#fix-command", Lines).set_lines([styled(fix.shell or fix.page or "no command", "command")])
         show("#fix-effects", Lines).show_sized(effects)
         show("#fix-how", Lines).show_sized(lambda width, _: [styled_line(line) for line in labelled("runs", how, width, style=how_style)])
-        show("#fix-state", Lines).set_lines([self.status_line])
 
     def how(self) -> str:
         manner = fix_mode(self.fix, emulated=self.emulated)
@@ -175,10 +172,6 @@ class FixDialog(CommandScreen):
             "copy": not isinstance(self.focused, Input),
         }
         return offered.get(action, True)
-
-    def say(self, text: str, kind: str) -> None:
-        self.status_line = styled(text, kind)
-        self.draw()
 
     def show_checklist(self, checklist: Checklist) -> None:
         """Show the state of the check, once the command has succeeded."""

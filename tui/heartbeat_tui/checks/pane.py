@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -97,7 +97,7 @@ class ReadinessPane(ListPane):
             self.remove_class("-details")  # of a check that is no more
             self.query_one("#checks-problem", Lines).set_lines([styled_line(line) for line in problem_lines(self.problem)])
         if self.checklist is not None and self.checklist.checks:
-            self.list.show(rows_of(self.checklist, self.folds, self.sought, self.list.size.height))
+            self.list.show(partial(rows_of, self.checklist, self.folds, self.sought))
             self.draw_details()
         self.refresh_bindings()
 
@@ -232,7 +232,7 @@ class CheckDetails(Vertical):
 
     DEFAULT_CSS = """
     CheckDetails #details-question { padding: 0 0 1 0; }
-    CheckDetails VerticalScroll { height: 1fr; scrollbar-size-vertical: 1; }
+    CheckDetails VerticalScroll { height: 1fr; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
     CheckDetails #details-keys { display: none; height: 1; margin-top: 1; }
     CheckDetails.-fixable #details-keys { display: block; }
     CheckDetails KeyButton { margin: 0 2 0 0; }
@@ -256,7 +256,7 @@ class CheckDetails(Vertical):
         question = row.check.question if row and row.check else row.text.capitalize() if row else ""
         self.query_one("#details-question", Lines).set_lines([styled(question, "strong")])
         self.query_one("#details-text", Lines).show_sized(
-            lambda width, _: [styled_line(line) for line in details(row, checklist, width - 1)]
+            lambda width, _: [styled_line(line) for line in details(row, checklist, width)]
         )
         self.set_class(bool(row and row.result and row.result.remedies), "-fixable")
         key = row.key if row else ""
@@ -276,6 +276,7 @@ class ChecklistView(LinesList):
 
     def __init__(self) -> None:
         super().__init__(id="checks")
+        self.make: Callable[[int], Sequence[CheckRow]] = lambda _: ()
         self.rows: tuple[CheckRow, ...] = ()
         self.longest = 0  # of the names of checks
         self.moved = False  # by hand: from then on nothing else moves it
@@ -284,9 +285,14 @@ class ChecklistView(LinesList):
     def row(self) -> CheckRow | None:
         return self.rows[self.cursor] if self.rows else None
 
-    def show(self, rows: Sequence[CheckRow]) -> None:
-        """Draw these rows; a check that is folded away leaves its section pointed at."""
-        before, self.rows = self.row, tuple(rows)
+    def show(self, make: Callable[[int], Sequence[CheckRow]]) -> None:
+        """Draw the rows that ``make`` returns for this height, now and after every change of it."""
+        self.make = make
+        self.on_resize()
+
+    def on_resize(self) -> None:  # Textual calls the one of LinesList as well
+        """Draw the rows; a check that is folded away leaves its section pointed at."""
+        before, self.rows = self.row, tuple(self.make(self.size.height))
         self.longest = max((len(row.text) for row in self.rows if not row.is_section), default=0)
         keys = [row.key for row in self.rows]
         self.show_keys(keys)

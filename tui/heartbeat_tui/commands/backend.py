@@ -12,9 +12,8 @@ from typing import Any
 from heartbeat_core.benchmark.backends import BACKENDS, load
 from heartbeat_core.benchmark.xla_environment import DOWNLOAD_BYTES, INSTALLED_BYTES, Installed, XlaEnvironment, describe_python, in_gb
 from heartbeat_core.settings import load_settings
-from heartbeat_tui.commands.console import add_action, agreed, print_json, print_status
+from heartbeat_tui.commands.console import add_action, agreed, print_answer, print_json, print_status
 
-SCHEMA = 1
 SIZE = re.compile(r"^Downloading .*\((?P<number>[\d.]+) (?P<unit>bytes|[kMG]B)\)")
 UNITS = {"bytes": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9}
 
@@ -63,8 +62,8 @@ def install_backend(args: argparse.Namespace) -> int:
 
 def report(args: argparse.Namespace, installed: Installed, what: str) -> int:
     if args.json:
-        answer = {"backend": args.backend, "python": str(installed.python), "torch": installed.torch, "torch_xla": installed.torch_xla}
-        print_json({"schema": SCHEMA, **answer})
+        versions = {"torch": installed.torch, "torch_xla": installed.torch_xla}
+        print_json({"backend": args.backend, "python": str(installed.python), **versions})
     else:
         print_status(
             f"torch_xla {installed.torch_xla} with torch {installed.torch} {what}. Now: heartbeat-tui bench --backend {args.backend}"
@@ -83,7 +82,7 @@ def remove_backend(args: argparse.Namespace) -> int:
         return 1
     removed = [str(folder) for folder in environment.remove()]
     if args.json:
-        print_json({"schema": SCHEMA, "backend": args.backend, "removed": removed})
+        print_json({"backend": args.backend, "removed": removed})
     else:
         print_status(f"{len(removed)} deleted." if removed else f"There is no {BACKENDS[args.backend].package} environment.")
     return 0
@@ -92,12 +91,9 @@ def remove_backend(args: argparse.Namespace) -> int:
 def list_backends(args: argparse.Namespace) -> int:
     """Show the interpreter of each backend and where that was decided."""
     rows = [describe(name) for name in BACKENDS]
-    if args.json:
-        print_json({"schema": SCHEMA, "backends": rows})
-        return 0
     width = max(len(row["backend"]) for row in rows)
-    for row in rows:
-        print(f"{row['backend']:<{width}}  {row['python'] or 'not installed'}  ({row['source']})")
+    lines = (f"{row['backend']:<{width}}  {row['python'] or 'not installed'}  ({row['source']})" for row in rows)
+    print_answer(args, {"backends": rows}, lines)
     return 0
 
 

@@ -97,11 +97,13 @@ def print_handbook_lines(console: Console, report: Report) -> None:
     console.print(f"Average time per iteration: {total_ms / products:.4f} ms\n")
 
 
-def table_of(titles: Sequence[str], cells: Iterable[Sequence[str]], *, whole: Sequence[str], gap: int = 2) -> Table:
-    """Return a table of the first column to the left and all others to the right; those of the titles in ``whole`` are never folded."""
+def table_of(
+    titles: Sequence[str], cells: Iterable[Sequence[str]], *, whole: Sequence[str], left: Sequence[str] | None = None, gap: int = 2
+) -> Table:
+    """Return a table of the columns ``left``, by default the first, to the left, all others to the right; ``whole`` are never folded."""
     table = Table(box=None, padding=(0, gap, 0, 0))
-    for number, title in enumerate(titles):
-        table.add_column(title, justify="right" if number else "left", no_wrap=title in whole)
+    for title in titles:
+        table.add_column(title, justify="left" if title in (titles[:1] if left is None else left) else "right", no_wrap=title in whole)
     for row in cells:
         table.add_row(*row)
     return table
@@ -156,7 +158,7 @@ def statistics_rows(report: Report) -> Iterator[Row]:
     stats = report.statistics
     if stats is None:
         return
-    interval = f"95 % CI {between(stats.interval)}" if stats.interval else TOO_FEW
+    interval = f"95 % CI {' to '.join(map(format_ns, stats.interval))}" if stats.interval else TOO_FEW
     yield "median", format_ns(stats.median_ns), f"{interval}; n = {stats.n:,}, {significant(stats.effective_n, 3)} effective samples"
     yield "IQR", format_ns(stats.iqr_ns), f"{format_share(stats.relative_iqr)} of the median"
     for q, ns in stats.quantiles:
@@ -166,10 +168,6 @@ def statistics_rows(report: Report) -> Iterator[Row]:
     yield "max", format_ns(stats.max_ns), counted(stats.outliers, "outlier") if stats.outliers else ""
     for name, ns in report.split.items():
         yield name, format_ns(ns), format_share(ns / stats.median_ns) + " of the median" if stats.median_ns else ""
-
-
-def between(interval: tuple[float, float]) -> str:
-    return f"{format_ns(interval[0])} to {format_ns(interval[1])}"
 
 
 def throughput_rows(report: Report) -> Iterator[Row]:
@@ -253,15 +251,10 @@ def print_sweep(swept: Swept) -> None:
     out.print(headline(swept.points[0].config, {axis.name for axis in swept.axes}))
     for label in dict.fromkeys(label for point in swept.measured if point.report for label in point.report.labels):
         out.print(label)
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for axis in swept.axes:
-        table.add_column(axis.name, justify="right" if axis.numeric else "left")
-    for title in titles_of(swept)[:-1]:
-        table.add_column(title, justify="right", no_wrap=title != "95 % CI")
-    table.add_column(TITLES[-1])
-    for point in swept.points:
-        table.add_row(*row(point, swept))
-    out.print(table)
+    axes, figures = [axis.name for axis in swept.axes], titles_of(swept)
+    left = [axis.name for axis in swept.axes if not axis.numeric] + [TITLES[-1]]
+    whole = [title for title in figures[:-1] if title != "95 % CI"]
+    out.print(table_of((*axes, *figures), (row(point, swept) for point in swept.points), whole=whole, left=left))
     if limit := next((point.limit for point in swept.points if point.limit), None):
         out.print(f"Tokens/s: {limit.label}.")
     for point in swept.missing:

@@ -19,14 +19,18 @@ from heartbeat_core.benchmark.report import Report, explain_gap, report_json
 from heartbeat_core.benchmark.run import Run, Source
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.benchmark.target import EXIT_CODES
+from heartbeat_core.charts.latency import host_curves, overlay_chart
+from heartbeat_core.charts.recorded import run_chart
+from heartbeat_core.charts.sweep import latency_sweep_chart, roofline_chart
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError
-from heartbeat_core.experiments.experiment import BothMethods, Experiment, Trial, TrialStarted, carry_out, kept_at
+from heartbeat_core.experiments.experiment import BothMethods, Experiment, Trial, TrialStarted, carry_out, ending_error, kept_at
 from heartbeat_core.experiments.repeat import Repeat, repeat_json
 from heartbeat_core.experiments.sweep import Sweep, sweep_json
 from heartbeat_core.launcher import Launcher
 from heartbeat_core.paths import expanded
 from heartbeat_core.recordings.recording import load, recorded_report
 from heartbeat_core.units import format_ns, format_rate
+from heartbeat_tui.commands.chart_output import print_chart
 from heartbeat_tui.commands.console import first_interrupt, print_error, print_json, print_notes, print_status
 from heartbeat_tui.commands.options import make_config, make_launcher
 
@@ -140,9 +144,6 @@ def print_run(args: argparse.Namespace, report: Report, series: Series, recordin
 
         print_report(report, recording, price_of(args, report))
         if args.plot:
-            from heartbeat_core.charts.recorded import run_chart
-            from heartbeat_tui.commands.chart_output import print_chart
-
             print_chart(partial(run_chart, report, series))
 
 
@@ -160,7 +161,7 @@ def compare(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfi
     why = explain_gap(handbook, synchronized)
     if args.json:
         both = {"handbook": report_json(handbook, runs[0].series), "synchronized": report_json(synchronized, runs[1].series)}
-        print_json({"schema": 1, **both, "explanation": why}, indent=None)
+        print_json({**both, "explanation": why}, indent=None)
     elif not args.stream:
         from heartbeat_tui.commands.bench_output import print_comparison, print_group
 
@@ -179,7 +180,7 @@ def run_once(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConf
     config, sinks = replace(config, calibrate=args.calibrate), (stream,) if stream else ()
     with (
         first_interrupt(launcher.give_up) as interrupt,
-        launcher.start(config, save=args.save, sinks=sinks, label=label, profile=profile) as finished,
+        closing(launcher.start(config, save=args.save, sinks=sinks, label=label, profile=profile)) as finished,
     ):
         watch(finished, {"": finished}, lambda: interrupt.is_set() or (stream and stream.broken))
     if stream and stream.broken:
@@ -224,14 +225,14 @@ def watch(run: Source, runs: Mapping[str, Source], stop: Callable[[], object]) -
 
 def complain_of(report: Report) -> None:
     """State on stderr how a run ended, if not well."""
-    if report.ending and not report.ending.clean:
-        print_error(HeartbeatError(report.ending.title, report.ending.cause, report.ending.remedy))
+    if error := ending_error(report):
+        print_error(error)
 
 
 def exit_code(report: Report) -> int:
     """Judge a run that is over."""
-    if report.ending and not report.ending.clean:
-        return report.ending.exit_code
+    if error := ending_error(report):
+        return error.exit_code
     failed = report.verdict.kind == "impossible" or (report.proof is not None and not report.proof.passed)
     return 1 if failed else 0
 
@@ -249,9 +250,6 @@ def sweep(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig)
 
         print_sweep(swept)
         if args.plot:
-            from heartbeat_core.charts.sweep import latency_sweep_chart, roofline_chart
-            from heartbeat_tui.commands.chart_output import print_chart
-
             curves = swept.curves()
             knees = [curve.knee() for curve in curves]
             print_chart(partial(roofline_chart, curves, knees))
@@ -337,9 +335,6 @@ def together(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConf
 
         print_hosts(run)
         if args.plot:
-            from heartbeat_core.charts.latency import host_curves, overlay_chart
-            from heartbeat_tui.commands.chart_output import print_chart
-
             curves = host_curves([replace(host, shown=False) for host in run.hosts()])
             print_chart(partial(overlay_chart, curves, steady_only=False, expected=1))
     codes = [host_exit_code(host) for host in hosts]
@@ -357,7 +352,6 @@ def measure_hosts(args: argparse.Namespace, launcher: Launcher, config: Benchmar
 
 
 def host_exit_code(host: HostSummary) -> int:
-    """Judge a host that is over."""
     if host.lost:
         return EXIT_CODES.get(host.ending, 1)  # type: ignore[call-overload, no-any-return]  # it is a kind
     return 1 if host.quality in ("impossible", "wrong result") else 0

@@ -5,9 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 
-from rich.console import Console
-from rich.text import Text
-
 from heartbeat_core.charts.spec import ChartSpec
 from heartbeat_tui.plotting import render
 
@@ -22,6 +19,9 @@ STYLES = {
 
 def print_chart(make: Callable[[int, int], ChartSpec | None]) -> None:
     """Print what ``make`` returns for the width of the terminal, after an empty line; without colours in a pipe or with NO_COLOR."""
+    from rich.console import Console
+    from rich.text import Text
+
     width = min(WIDEST, shutil.get_terminal_size((WITHOUT_TERMINAL, ROWS)).columns)
     spec = make(width, ROWS)
     lines = render(spec, width, ROWS) if spec else ()

@@ -6,7 +6,6 @@ import argparse
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from textwrap import wrap
 from typing import Any
 
 from heartbeat_core.checks.check import Check
@@ -15,7 +14,7 @@ from heartbeat_core.checks.registry import checks_for
 from heartbeat_core.checks.result import GLYPHS, GROUPS, CheckReport, Result, count
 from heartbeat_core.checks.runner import Runner
 from heartbeat_core.errors import HeartbeatError, nearest, sanitize_line
-from heartbeat_tui.commands.console import WIDTH, consequences, folded, print_json
+from heartbeat_tui.commands.console import consequences, folded, print_answer
 from heartbeat_tui.commands.options import add_cloud_flags, open_environment
 
 EXIT = {True: 0, False: 1, None: 3}
@@ -42,12 +41,7 @@ def run(args: argparse.Namespace) -> int:
         finally:
             runner.cancel()
         report = shown(runner, args.only)
-    if args.json:
-        print_json({**report.to_json(), "emulated": label or None})
-    elif args.fix_plan:
-        print("\n".join(plan_lines(report, label)))
-    else:
-        print("\n".join(text_lines(report, label)))
+    print_answer(args, {**report.to_json(), "emulated": label or None}, (plan_lines if args.fix_plan else text_lines)(report, label))
     return EXIT[report.ready]
 
 
@@ -196,5 +190,4 @@ def step(result: Result, done: set[tuple[str, ...]]) -> Iterator[str]:
 
 def comment(text: str) -> Iterator[str]:
     indent = " " * (len(text) - len(text.lstrip()))
-    for line in wrap(sanitize_line(text), WIDTH, break_long_words=False, break_on_hyphens=False) or [""]:
-        yield f"# {indent if line[:1] != ' ' else ''}{line}".rstrip()
+    return folded(text, "# ", f"# {indent}")

@@ -18,7 +18,7 @@ from heartbeat_core.settings import Settings, load_settings
 from heartbeat_core.telemetry.monitor import Reader, readings_of
 from heartbeat_core.telemetry.readings import ChipReadings
 from heartbeat_core.units import format_bytes, format_share
-from heartbeat_tui.commands.console import print_json
+from heartbeat_tui.commands.console import print_answer
 from heartbeat_tui.commands.options import add_project_flag, duration, make_destination
 
 EVERY_S = 1.0
@@ -58,7 +58,8 @@ def run(args: argparse.Namespace) -> int:
         else:
             for name, reading in readings:
                 last[name] = reading
-                show(name, reading, args)
+                ending = [""] if args.watch or name else []
+                print_answer(args, reading_json(reading, name), [*lines(reading, name), *ending], indent=None)
                 sys.stdout.flush()
     return max(map(exit_code, last.values()))
 
@@ -90,13 +91,6 @@ def show_live(readings: Iterator[tuple[str, ChipReadings]], last: dict[str, Chip
         for name, reading in readings:
             last[name] = reading
             live.update(Text("\n\n".join("\n".join(lines(reading, each)) for each, reading in sorted(last.items()))), refresh=True)
-
-
-def show(name: str, reading: ChipReadings, args: argparse.Namespace) -> None:
-    if args.json:
-        print_json(reading_json(reading, name), indent=None)
-    else:
-        print("\n".join([*lines(reading, name), *([""] if args.watch or name else [])]))
 
 
 def exit_code(reading: ChipReadings) -> int:

@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+from heartbeat_tui.commands.console import CommandParser
+
 SHELLS = {
     "bash": "~/.local/share/bash-completion/completions/heartbeat-tui",
     "zsh": "a file _heartbeat-tui in a folder of $fpath",
@@ -31,10 +33,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def actions_of(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+def actions_of(parser: CommandParser) -> Iterator[argparse.Action]:
     """Yield every flag and argument of a parser and of those below it."""
-    for action in parser._actions:  # noqa: SLF001 - argparse lists them nowhere else
-        yield action
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
-            for below in action.choices.values():
-                yield from actions_of(below)
+    yield from parser._actions  # noqa: SLF001 - argparse lists them nowhere else
+    for below in parser.commands().values():
+        yield from actions_of(below)

@@ -9,7 +9,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeAlias
@@ -52,11 +52,19 @@ def replace_unencodable(*streams: TextIO) -> None:
             stream.reconfigure(errors="similar")
 
 
-def print_json(values: dict[str, Any], *, indent: int | None = 1) -> None:
-    """Print the answer of a command as JSON; raise ValueError for NaN and infinity, which are none."""
+def print_json(values: Mapping[str, Any], *, indent: int | None = 1) -> None:
+    """Print the answer of a command as JSON, with its schema; raise ValueError for NaN and infinity, which are none."""
     import json  # not for --help
 
-    print(json.dumps(values, allow_nan=False, indent=indent))
+    print(json.dumps({"schema": 1, **values}, allow_nan=False, indent=indent))
+
+
+def print_answer(args: argparse.Namespace, values: Mapping[str, Any], lines: Iterable[str], *, indent: int | None = 1) -> None:
+    """Print the answer of a command: with --json the values, else the lines."""
+    if args.json:
+        print_json(values, indent=indent)
+    else:
+        print("\n".join(lines))
 
 
 def print_status(text: str, end: str = "\n") -> None:

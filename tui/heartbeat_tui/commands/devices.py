@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
-from heartbeat_core.benchmark.devices import Device, DeviceInventory, PeakFigure, keep_refusals, measure_devices, take_inventory
+from heartbeat_core.benchmark.devices import DeviceInventory, PeakFigure, keep_refusals, measure_devices, take_inventory
 from heartbeat_core.launcher import Launcher
 from heartbeat_core.settings import load_settings
 from heartbeat_core.units import format_bytes_rate, format_ns, format_rate, format_share
-from heartbeat_tui.commands.console import print_json
+from heartbeat_tui.commands.console import print_answer
 
 SHOWN = (
     "device", "hardware", "chip", "cpu", "threads", "precision", "torch", "torch_xla", "libtpu", "pjrt_device",
@@ -37,10 +38,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"note: the form of a run's config will not know the dtypes: {error}", file=sys.stderr)
     if args.peaks:
         inventory = measure_devices(inventory)
-    if args.json:
-        print_json(inventory_json(inventory))
-    else:
-        print_inventory(inventory)
+    print_answer(args, inventory_json(inventory), inventory_lines(inventory))
     return 0 if any(device.usable for device in inventory.devices) else 3
 
 
@@ -61,44 +59,36 @@ def inventory_json(inventory: DeviceInventory) -> dict[str, Any]:
     }
 
 
-def print_inventory(inventory: DeviceInventory) -> None:
+def inventory_lines(inventory: DeviceInventory) -> Iterator[str]:
     from heartbeat_core.benchmark.tpu_chips import hidden_bus
 
     chips = ", ".join(tpu.chip.title if tpu.chip else f"unknown TPU at {tpu.address}" for tpu in inventory.tpus)
     hidden = ". ".join(hidden_bus(inventory.hidden)) if inventory.hidden else ""
-    print(f"TPU chips on the PCI bus: {chips or hidden or 'none'}")
+    yield f"TPU chips on the PCI bus: {chips or hidden or 'none'}"
     for device in inventory.devices:
-        print(f"\n{'✓' if device.usable else '✗'} {device.backend:<12} {headline(device)}")
-        if device.usable:
-            facts = [f"{name} {device.found[name]}" for name in SHOWN if device.found.get(name) is not None]
-            print(f"  {' · '.join(facts)}\n  {device.python}")
-            dtypes = device.found.get("dtypes", {})
-            print(f"  dtypes: {', '.join(name for name, why in dtypes.items() if not why)}")
-            for name, why in dtypes.items():
-                if why:
-                    print(f"  no {name}: {why}")
-            print_peaks(device.peaks, device.found.get("peaks", {}).get("disturbed", ""))
-        else:
-            print("\n".join(f"  {line}" for line in (device.cause, device.remedy) if line))
+        if not device.usable:
+            yield f"\n✗ {device.backend:<12} cannot run: {device.problem}"
+            yield from (f"  {line}" for line in (device.cause, device.remedy) if line)
+            continue
+        yield f"\n✓ {device.backend:<12} can run{', as a rehearsal on the CPU: not a TPU' if device.found.get('rehearsal') else ''}"
+        facts = [f"{name} {device.found[name]}" for name in SHOWN if device.found.get(name) is not None]
+        yield f"  {' · '.join(facts)}\n  {device.python}"
+        dtypes = device.found.get("dtypes", {})
+        yield f"  dtypes: {', '.join(name for name, why in dtypes.items() if not why)}"
+        yield from (f"  no {name}: {why}" for name, why in dtypes.items() if why)
+        yield from peak_lines(device.peaks, device.found.get("peaks", {}).get("disturbed", ""))
 
 
-def print_peaks(peaks: tuple[PeakFigure, ...], disturbed: str) -> None:
-    """Print what was measured beside what is published, and what disturbed it."""
+def peak_lines(peaks: tuple[PeakFigure, ...], disturbed: str) -> Iterator[str]:
+    """Yield what was measured beside what is published, and what disturbed it."""
     if not peaks:
         return
-    print(f"  {'peak':<24}{'measured':>14}{'published':>14}{'share':>10}")
+    yield f"  {'peak':<24}{'measured':>14}{'published':>14}{'share':>10}"
     for figure in peaks:
         write = {"FLOP/s": format_rate, "bytes/s": format_bytes_rate, "ns": format_ns}[figure.unit]
-        print(
-            f"  {figure.name:<24}{write(figure.measured):>14}{write(figure.published):>14}{format_share(figure.share):>10}  {figure.source}"
-        )
+        measured, published = write(figure.measured), write(figure.published)
+        yield f"  {figure.name:<24}{measured:>14}{published:>14}{format_share(figure.share):>10}  {figure.source}"
     if not any(figure.name.startswith("to ") for figure in peaks):
-        print("  There is nothing to transfer: the device is the host itself.")
+        yield "  There is nothing to transfer: the device is the host itself."
     if disturbed:
-        print(f"  ! The figures may be too low: {disturbed}.")
-
-
-def headline(device: Device) -> str:
-    if not device.usable:
-        return f"cannot run: {device.problem}"
-    return "can run, as a rehearsal on the CPU: not a TPU" if device.found.get("rehearsal") else "can run"
+        yield f"  ! The figures may be too low: {disturbed}."

@@ -6,6 +6,7 @@ import argparse
 import shlex
 from contextlib import suppress
 
+from heartbeat_core.columns import aligned
 from heartbeat_core.emulator.process import ENDPOINT, gcloud_environment
 from heartbeat_core.emulator.scenario import load_scenario, scenario_names
 from heartbeat_core.errors import HeartbeatError
@@ -30,9 +31,8 @@ def run(args: argparse.Namespace) -> int:
     from heartbeat_core.emulator.server import bind, make_cloud, serve
 
     if args.list:
-        names = scenario_names()
-        for name in names:
-            print(f"{name:<{max(map(len, names))}}  {load_scenario(name).description}")
+        rows = [(name, load_scenario(name).description) for name in scenario_names()]
+        print("\n".join(aligned(rows, left=(0, 1))))
         return 0
     if not args.speed > 0:
         raise HeartbeatError(f"--speed is {args.speed:g}", "Its clock would stand still or run backwards.", "Give a number above 0.")

@@ -13,7 +13,6 @@ from heartbeat_tui.commands.console import folded, print_json
 if TYPE_CHECKING:
     from heartbeat_core.diagnosis.model import Diagnosis
 
-SCHEMA = 1
 CHUNK = 1 << 20  # bytes; even, so that UTF-16 is not cut within a character
 WIDTH = 100
 INDENT = " " * 10
@@ -41,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
         raise HeartbeatError("there is no text to explain", "Neither the command line nor stdin holds any.", remedy)
     diagnosis = diagnose_text(text, known_words())
     if as_json:
-        print_json({"schema": SCHEMA, "known": diagnosis is not None, "diagnosis": diagnosis.to_json() if diagnosis else None})
+        print_json({"known": diagnosis is not None, "diagnosis": diagnosis.to_json() if diagnosis else None})
     elif diagnosis:
         print_diagnosis(diagnosis)
     else:

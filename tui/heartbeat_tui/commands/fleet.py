@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from heartbeat_core.errors import INTERRUPTED, HeartbeatError
-from heartbeat_tui.commands.console import add_action, print_json, print_status
+from heartbeat_tui.commands.console import add_action, print_answer, print_status
 from heartbeat_tui.commands.options import add_config_flags, add_project_flag, make_config, make_launcher, share
 
 if TYPE_CHECKING:
@@ -56,10 +56,7 @@ def run_check(args: argparse.Namespace) -> int:
         raise HeartbeatError("the fleet to check is not clear", cause, remedy)
     fleet, interrupted = measured(args) if args.group is None else (recorded(args.group), False)
     found = find_slow(fleet, args.max_slow)
-    if args.json:
-        print_json(found.to_json())
-    else:
-        print("\n".join(fleet_lines(found)))
+    print_answer(args, found.to_json(), fleet_lines(found))
     return INTERRUPTED if interrupted else found.exit_code
 
 

@@ -22,7 +22,7 @@ def list_models(args: argparse.Namespace) -> int:
     models = named_models().values()
     if args.json:
         rows = [{**asdict(each.shape), "parameters": each.shape.parameters, "source": each.source, "note": each.note} for each in models]
-        print_json({"schema": 1, "models": rows})
+        print_json({"models": rows})
         return 0
     out = console_of(WIDTH)
     sizes, gap = (SIZES, 2) if out.width >= WHOLE else (SIZES[:-1], 1)
@@ -59,7 +59,7 @@ def limits(args: argparse.Namespace) -> int:
 
     found = by_published_peaks(layer, price_of)
     if args.json:
-        print_json({"schema": 1, "label": AT_MOST, "workload": layer.to_json(), "chips": [each.to_json() for each in found]})
+        print_json({"label": AT_MOST, "workload": layer.to_json(), "chips": [each.to_json() for each in found]})
         return 0
     out = console_of(WIDTH)
     note = named_models()[layer.model.name].note

@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 import tempfile
+import threading
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,8 @@ def run(args: argparse.Namespace) -> int:
     """Print the report; return 0 whatever the checks say."""
     with closing(Launcher(load_settings(), python=args.python or "")) as launcher, open_environment(args) as (environment, label):
         runner = make_runner(checks_for(), environment, args.timeout)
-        checking = runner.start()
+        checking = threading.Thread(target=runner.run, name="checks", daemon=True)
+        checking.start()
         try:
             devices = None if args.no_devices else inventory_json(take_inventory(launcher.interpreter, sys.executable))
             checking.join()
@@ -58,7 +60,6 @@ def run(args: argparse.Namespace) -> int:
             runner.cancel()
         report = runner.report()
         tree = {
-            "schema": 1,
             "emulated": label or None,
             "versions": versions(),
             "readiness": report.to_json(),

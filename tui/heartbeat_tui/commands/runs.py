@@ -6,14 +6,15 @@ import argparse
 import gc
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from heartbeat_core.benchmark.report import report_json
+from heartbeat_core.charts.recorded import run_chart, runs_overlay
+from heartbeat_core.charts.trend import trend_chart
 from heartbeat_core.columns import cut, sort_rows, text_table, turned
 from heartbeat_core.comparison.compare import CheckVerdict, check, compare_all
 from heartbeat_core.comparison.groups import MeasuredRun, by_plan, check_turn, is_reference, measure, measure_each, price_notes, titles_of
@@ -27,12 +28,22 @@ from heartbeat_core.recordings.query import query_runs
 from heartbeat_core.recordings.recording import load, recorded_report
 from heartbeat_core.settings import load_settings
 from heartbeat_core.units import format_bytes, format_count
-from heartbeat_tui.commands.console import Actions, CommandRun, add_action, agreed, print_error, print_json, print_notes, print_status
+from heartbeat_tui.commands.chart_output import print_chart
+from heartbeat_tui.commands.console import (
+    Actions,
+    CommandRun,
+    add_action,
+    agreed,
+    print_answer,
+    print_error,
+    print_json,
+    print_notes,
+    print_status,
+)
 from heartbeat_tui.commands.options import number_below, share
 from heartbeat_tui.runs.compared import comparison_lines, trend_lines
 from heartbeat_tui.runs.rows import COLUMNS, RunRow, attempts, run_row
 
-SCHEMA = 1
 SORTS = tuple(column.key for column in COLUMNS if column.sort is not None)
 EXPORT_FORMATS = ("csv", "json", "md", "png", "svg", "pdf")  # spelled out, because --help must not import the engine; a test compares them
 RUN = "an id or the beginning of one, a name, a path, or: last"
@@ -146,14 +157,6 @@ def show_progress(done: int, total: int) -> None:
         print(f"\r\x1b[K{done:,} of {total:,} recordings read" if done < total else "\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-def print_answer(args: argparse.Namespace, values: Mapping[str, Any], lines: Iterable[str]) -> None:
-    """Print the answer: with --json the values, else the lines."""
-    if args.json:
-        print_json({"schema": SCHEMA, **values})
-    else:
-        print("\n".join(lines))
-
-
 def list_runs(args: argparse.Namespace) -> int:
     """List the recordings; return 0, whatever their state."""
     gc.disable()  # it would visit ten thousand runs again and again, and this program ends soon
@@ -167,8 +170,7 @@ def list_runs(args: argparse.Namespace) -> int:
     shown = rows if args.limit is None else rows[: max(0, args.limit)]
     if args.json:
         values = {"folder": str(index.folder), "count": len(rows), "runs": [row.entry.to_json() for row in shown]}
-        # on one line: indenting 10,000 runs takes half a second
-        print_json({"schema": SCHEMA, **values, "notes": list(index.notes)}, indent=None)
+        print_json({**values, "notes": list(index.notes)}, indent=None)  # on one line: indenting 10,000 runs takes half a second
         return 0
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() and not args.wide else None
     print("\n".join(list_lines(shown, len(every), index.folder, wide=args.wide, width=width)))
@@ -194,9 +196,6 @@ def show_run(args: argparse.Namespace) -> int:
 
     print_report(report, entry.path)
     if args.plot:
-        from heartbeat_core.charts.recorded import run_chart
-        from heartbeat_tui.commands.chart_output import print_chart
-
         print_chart(partial(run_chart, report, series))
     return 0
 
@@ -209,7 +208,6 @@ def tag_run(args: argparse.Namespace) -> int:
 
 
 def change_label(args: argparse.Namespace, change: Relabel) -> int:
-    """Change the label of a run and print it."""
     index = open_index()
     entry = index.label(index.find(args.which), change)
     print_answer(args, {"run": entry.to_json()}, label_lines(entry))
@@ -232,7 +230,7 @@ def delete_runs(args: argparse.Namespace) -> int:
         print_error(error)
     if args.json:
         failed = [{"path": str(entry.path), "problem": f"{error.title}: {error.cause}"} for entry, error in failures]
-        print_json({"schema": SCHEMA, "deleted": gone, "failed": failed})
+        print_json({"deleted": gone, "failed": failed})
     else:
         print_status(f"{len(gone)} of {len(entries)} deleted." if failures else f"{len(gone)} deleted.")
     return 1 if failures else 0
@@ -270,9 +268,6 @@ def compare_runs(args: argparse.Namespace) -> int:
         print_notes(notes)
     print_answer(args, {"comparisons": [comparison.to_json() for comparison in made], "notes": notes}, comparison_lines(made))
     if args.plot:
-        from heartbeat_core.charts.recorded import runs_overlay
-        from heartbeat_tui.commands.chart_output import print_chart
-
         print_chart(partial(runs_overlay, parts, groups))
     return COULD_NOT_TELL if all(comparison.kind == "cannot tell" for comparison in made) else 0
 
@@ -295,9 +290,6 @@ def show_trend(args: argparse.Namespace) -> int:
     trend = trend_of(found, index.peak_cache, title, allowed=args.max_change, most=args.limit)
     print_answer(args, trend.to_json(), (line for line, _ in trend_lines(trend)))
     if args.plot:
-        from heartbeat_core.charts.trend import trend_chart
-        from heartbeat_tui.commands.chart_output import print_chart
-
         print_chart(partial(trend_chart, trend))
     return 0
 

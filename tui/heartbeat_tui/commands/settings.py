@@ -30,22 +30,18 @@ def run(args: argparse.Namespace) -> int:
     """Print the list; raise HeartbeatError for an invalid file or variable."""
     rows, path = list_settings(load_settings()), settings_file(os.environ)
     if args.json:
-        found = {"schema": 1, "file": str(path), "exists": path.exists(), "settings": [vars(row) for row in rows]}
-        print_json(found)
+        print_json({"file": str(path), "exists": path.exists(), "settings": [vars(row) for row in rows]})
         return 0
     wide = max(len(row.key) for row in rows)
     print(f"{path}{'' if path.exists() else ' (not written yet)'}\n")
     for row in rows:
         value = sanitize_line(text_of(row.value)) or "–"
-        print(
-            f"{row.key:<{wide}}  {value:<14}  {row.source}"
-            + ("" if row.source == "default" else f", default {text_of(row.default) or '–'}")
-        )
+        default = "" if row.source == "default" else f", default {text_of(row.default) or '–'}"
+        print(f"{row.key:<{wide}}  {value:<14}  {row.source}{default}")
     return 0
 
 
-def print_path(args: argparse.Namespace) -> int:
-    del args
+def print_path(_args: argparse.Namespace) -> int:
     print(settings_file(os.environ))
     return 0
 

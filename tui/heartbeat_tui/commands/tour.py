@@ -48,7 +48,7 @@ def without_screen(launcher: Launcher, *, as_json: bool) -> int:
             if interrupted:
                 return INTERRUPTED
             tour.apply(report)
-        conclusions = tour.conclusions()
+        conclusions = tour.step.conclude(tour.reports)
         if as_json:
             shown = tour.reports.get(tour.step.name)
             step = {name: getattr(tour.step, name) for name in ("name", "title", "section", "words")}
@@ -59,7 +59,7 @@ def without_screen(launcher: Launcher, *, as_json: bool) -> int:
             break
         tour.go(1)
     if as_json:
-        print_json({"schema": 1, "steps": steps}, indent=None)
+        print_json({"steps": steps}, indent=None)
     clean = all(report.ending is not None and report.ending.clean for report in tour.reports.values())
     return 0 if clean else 3
 

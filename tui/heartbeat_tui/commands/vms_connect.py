@@ -60,7 +60,7 @@ def run_ssh(args: argparse.Namespace) -> int:
     for warning in opened.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if args.json:
-        print_json({"schema": 1, "command": list(opened.command), "warnings": list(opened.warnings)}, indent=None)
+        print_json({"command": list(opened.command), "warnings": list(opened.warnings)}, indent=None)
     else:
         print(shlex.join(opened.command), file=sys.stdout if args.print else sys.stderr)
     if args.print:
@@ -153,7 +153,7 @@ def print_results(results: list[Result], label: str, *, as_json: bool) -> int:
             if not as_json:
                 print(f"{host.label}: {verdict(device)}")
     if as_json:
-        print_json({"schema": 1, "emulated": label or None, "hosts": [result_json(result) for result in results]}, indent=None)
+        print_json({"emulated": label or None, "hosts": [result_json(result) for result in results]}, indent=None)
     return max(codes)
 
 

@@ -26,18 +26,17 @@ from heartbeat_core.vms.operation import PollPolicy, VmError
 from heartbeat_core.vms.pricing import Estimate, estimate, why_unpriced
 from heartbeat_core.vms.quota_headroom import QuotaHeadroom, find_headroom
 from heartbeat_core.vms.request import WORDS, CreateRequest, fetch_offers, first_request, keep_request, last_request
-from heartbeat_core.vms.serialize import SCHEMA, node_json, queued_json
+from heartbeat_core.vms.serialize import node_json, queued_json
 from heartbeat_core.vms.vocabulary import Resource
 from heartbeat_core.vms.zone_search import search_zones
 from heartbeat_tui.commands.check import details
-from heartbeat_tui.commands.console import WIDTH, Actions, add_action, check_tty, confirmed, folded, print_json
+from heartbeat_tui.commands.console import WIDTH, Actions, add_action, check_tty, confirmed, first_interrupt, folded, print_json
 from heartbeat_tui.commands.options import add_vm_flags, duration
 from heartbeat_tui.commands.vms_shared import (
     Progress,
     VmScope,
     add_scope_flags,
     error_json,
-    interruptible,
     open_scope,
     print_vm_error,
     try_rates,
@@ -143,7 +142,8 @@ def make_request(args: argparse.Namespace, scope: VmScope) -> CreateRequest:
 
 def show(scope: VmScope, request: CreateRequest, zones: tuple[str, ...], *, checks: bool) -> Prepared:
     """Show on stderr what is known beforehand, and return it; raise HeartbeatError for what the zone does not offer."""
-    known = interruptible(scope.session, lambda: prepare(scope, request, zones, checks=checks))
+    with first_interrupt(scope.session.cancel):
+        known = prepare(scope, request, zones, checks=checks)
     wrong = request.problems(known.offers)
     if zones:  # another zone may have what this one lacks
         wrong = {name: found for name, found in wrong.items() if name == "runtime_version" and "driver" in found.title}
@@ -172,14 +172,12 @@ def checks_json(checked: CheckReport | None) -> list[dict[str, Any]] | None:
 def carry_out(args: argparse.Namespace, scope: VmScope, request: CreateRequest, zones: tuple[str, ...]) -> int:
     session, progress = scope.session, Progress()
     policy = PollPolicy(total_s=args.timeout or (None if request.queued else PollPolicy().total_s))
-
-    def make() -> Resource:
-        if zones:
-            return search_zones(session, request, zones, progress, limit_s=args.timeout)
-        return create(session, request, progress, policy, wait=not args.no_wait)
-
     try:
-        made = interruptible(session, make)
+        with first_interrupt(session.cancel):
+            if zones:
+                made: Resource = search_zones(session, request, zones, progress, limit_s=args.timeout)
+            else:
+                made = create(session, request, progress, policy, wait=not args.no_wait)
     except VmError as failure:
         if args.json:
             print_json(answer(scope, request, None, failure, progress))
@@ -207,7 +205,6 @@ def answer(
 ) -> dict[str, Any]:
     now = datetime.now(timezone.utc)
     return {
-        "schema": SCHEMA,
         "emulated": scope.label or None,
         "request": asdict(request),
         "command": list(request.command()),

@@ -13,14 +13,13 @@ from heartbeat_core.errors import sanitize_line
 from heartbeat_core.vms.columns import COLUMNS, vm_rows
 from heartbeat_core.vms.inventory import Inventory, notes_on, notes_on_queued
 from heartbeat_core.vms.pricing import Rates, rate_of
-from heartbeat_core.vms.serialize import SCHEMA, as_yaml, inventory_json
+from heartbeat_core.vms.serialize import as_yaml, inventory_json
 from heartbeat_core.vms.vocabulary import state_of
-from heartbeat_tui.commands.console import Actions, add_action, folded, print_json
+from heartbeat_tui.commands.console import Actions, add_action, first_interrupt, folded, print_answer
 from heartbeat_tui.commands.vms_shared import (
     VmScope,
     add_scope_flags,
     find_resource,
-    interruptible,
     open_scope,
     read_inventory,
     try_rates,
@@ -42,12 +41,10 @@ def register(verbs: Actions) -> None:
 
 def run_list(args: argparse.Namespace) -> int:
     """Print the list; return 0. Raise CloudError if it cannot be read."""
-    with open_scope(args) as scope:
-        inventory, rates, problem = interruptible(scope.session, lambda: ask(scope, prices=not args.no_prices))
-    if args.json:
-        print_json(inventory_json(inventory, rates, scope.label, problem))
-    else:
-        print("\n".join(list_lines(inventory, rates, scope.label, problem, wide=args.wide)))
+    with open_scope(args) as scope, first_interrupt(scope.session.cancel):
+        inventory, rates, problem = ask(scope, prices=not args.no_prices)
+    values = inventory_json(inventory, rates, scope.label, problem)
+    print_answer(args, values, list_lines(inventory, rates, scope.label, problem, wide=args.wide))
     return 0
 
 
@@ -65,14 +62,10 @@ def ask(scope: VmScope, *, prices: bool) -> tuple[Inventory, Rates | None, str]:
 
 def run_describe(args: argparse.Namespace) -> int:
     """Print Google's answer about one; return 0."""
-    with open_scope(args) as scope:
+    with open_scope(args) as scope, first_interrupt(scope.session.cancel):
         resource = find_resource(scope, read_inventory(scope), args.name, queued=args.queued)
-    if args.json:
-        print_json({"schema": SCHEMA, "emulated": scope.label or None, "answer": words_of(resource)})
-    else:
-        if scope.label:
-            print(f"# {scope.label}")
-        print("\n".join(as_yaml(words_of(resource))))
+    answer, heading = words_of(resource), [f"# {scope.label}"] if scope.label else []
+    print_answer(args, {"emulated": scope.label or None, "answer": answer}, (*heading, *as_yaml(answer)))
     return 0
 
 

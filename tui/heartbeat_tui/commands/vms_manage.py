@@ -17,10 +17,9 @@ from heartbeat_core.vms.inventory import Inventory
 from heartbeat_core.vms.operation import PollPolicy, is_cancelled
 from heartbeat_core.vms.power import refuse
 from heartbeat_core.vms.request import NAME
-from heartbeat_core.vms.serialize import SCHEMA
 from heartbeat_core.vms.vocabulary import ACTIONS, Resource, command_of, queue_of
 from heartbeat_core.vms.watch import STATES, Watched, watch
-from heartbeat_tui.commands.console import Actions, add_action, check_tty, confirmed, print_json
+from heartbeat_tui.commands.console import Actions, add_action, check_tty, confirmed, first_interrupt, print_answer, print_json
 from heartbeat_tui.commands.options import duration
 from heartbeat_tui.commands.vms_shared import (
     Progress,
@@ -30,7 +29,6 @@ from heartbeat_tui.commands.vms_shared import (
     error_json,
     exit_code,
     find_resource,
-    interruptible,
     open_scope,
     print_vm_error,
     read_inventory,
@@ -61,7 +59,8 @@ def run_change(args: argparse.Namespace) -> int:
     """Find, ask, carry out; return the exit code. Raise HeartbeatError if one is missing, or its state does not allow it."""
     check_tty(args, ACTIONS[args.action].effect)
     with open_scope(args) as scope:
-        inventory = read_inventory(scope)
+        with first_interrupt(scope.session.cancel):
+            inventory = read_inventory(scope)
         resources = [find_resource(scope, inventory, name, queued=args.queued) for name in dict.fromkeys(args.names)]
         for resource in resources:
             if problem := refuse(resource, args.action):
@@ -106,13 +105,14 @@ def agreed(resource: Resource, action: str) -> bool:
 
 def carry_out(args: argparse.Namespace, scope: VmScope, resources: list[Resource]) -> int:
     """Change all of them in parallel; print the results and return the exit code."""
-    failures = interruptible(scope.session, lambda: change_all(args, scope, resources))
+    with first_interrupt(scope.session.cancel):
+        failures = change_all(args, scope, resources)
     if args.json:
         results = [
             {"name": resource.id, "zone": resource.zone, "ok": failure is None, "error": error_json(failure) if failure else None}
             for resource, failure in zip(resources, failures, strict=True)
         ]
-        print_json({"schema": SCHEMA, "emulated": scope.label or None, "action": args.action, "results": results})
+        print_json({"emulated": scope.label or None, "action": args.action, "results": results})
     for resource, failure in zip(resources, failures, strict=True):
         if failure:
             print_vm_error(failure, resource.id if len(resources) > 1 else "")
@@ -167,20 +167,18 @@ def run_watch(args: argparse.Namespace) -> int:
     if not NAME.fullmatch(args.name):
         raise HeartbeatError(f"{args.name!r} is no name of a TPU VM", "It would never appear.", "List them: heartbeat-tui vms list.")
     policy, progress = PollPolicy(total_s=args.timeout, absent_s=10.0), Progress()
-    with open_scope(args) as scope:
+    with open_scope(args) as scope, first_interrupt(scope.session.cancel):
         try:
             zone = scope.chosen_zone or zone_of(scope, args.name)
-            found = interruptible(scope.session, lambda: watch(scope.session, scope.project, zone, args.name, args.until, progress, policy))
+            found = watch(scope.session, scope.project, zone, args.name, args.until, progress, policy)
         except (CloudError, Cancelled) as error:
             if not is_cancelled(error):
                 raise
             print("interrupted; the TPU VM is not changed", file=sys.stderr)
             return INTERRUPTED
-    if args.json:
-        state = {"name": args.name, "zone": zone, "until": args.until, "outcome": found.outcome, "state": found.state}
-        print_json({"schema": 1, "emulated": scope.label or None, **state, "seconds": round(found.seconds, 3)})
-    else:
-        print(sentence(args.name, zone, args.until, found))
+    state = {"name": args.name, "zone": zone, "until": args.until, "outcome": found.outcome, "state": found.state}
+    values: dict[str, Any] = {"emulated": scope.label or None, **state, "seconds": round(found.seconds, 3)}
+    print_answer(args, values, [sentence(args.name, zone, args.until, found)])
     return EXIT[found.outcome]
 
 

@@ -1,4 +1,4 @@
-"""What all verbs of ``vms`` share: the session, finding a TPU VM by its name, Ctrl-C, progress and errors."""
+"""What all verbs of ``vms`` share: the session, finding a TPU VM by its name, progress and errors."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import argparse
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import wraps
-from threading import Thread
-from typing import Any, TypeVar
+from typing import Any
 
 from heartbeat_core.checks.context import CheckEnvironment
 from heartbeat_core.cloud.errors import CloudError
@@ -26,7 +24,6 @@ from heartbeat_core.vms.vocabulary import Resource, step_text
 from heartbeat_tui.commands.console import consequences, folded
 from heartbeat_tui.commands.options import add_project_flag, add_where_flags, chosen_project, open_environment
 
-T = TypeVar("T")
 PRICES_LIMIT_S = 60.0  # Google's price list has many pages
 
 
@@ -37,12 +34,10 @@ def report_errors(run: Callable[[argparse.Namespace], int]) -> Callable[[argpars
     def guarded(args: argparse.Namespace) -> int:
         try:
             return run(args)
-        except HeartbeatError as error:
-            if isinstance(error, VmError):
-                print_vm_error(error)
-                return error.exit_code
-            if not isinstance(error, CloudError):
-                raise
+        except VmError as error:
+            print_vm_error(error)
+            return error.exit_code
+        except CloudError as error:
             if error.kind == "cancelled":  # only Ctrl-C does that here
                 raise KeyboardInterrupt from None
             known = {name: value for name in ("project", "zone") if (value := getattr(args, name, None))}
@@ -122,8 +117,8 @@ def doubt_of(inventory: Inventory, what: str) -> HeartbeatError | None:
 
 
 def read_inventory(scope: VmScope) -> Inventory:
-    """Return the inventory of the zone on the command line, or of all; raise CloudError. Ctrl-C cancels it."""
-    return interruptible(scope.session, lambda: fetch_inventory(scope.session, scope.project, scope.chosen_zone or "-"))
+    """Return the inventory of the zone on the command line, or of all; raise CloudError."""
+    return fetch_inventory(scope.session, scope.project, scope.chosen_zone or "-")
 
 
 def try_rates(session: CloudSession) -> tuple[Rates | None, str]:
@@ -134,27 +129,6 @@ def try_rates(session: CloudSession) -> tuple[Rates | None, str]:
         if error.kind == "cancelled":
             raise
         return None, f"{error.title}: {error.message}"
-
-
-def interruptible(session: CloudSession, work: Callable[[], T]) -> T:
-    """Run ``work`` beside the main thread; Ctrl-C cancels the session, and ``work`` then says what goes on at Google.
-
-    A second Ctrl-C ends the program.
-    """
-    future: Future[T] = Future()
-
-    def fulfil() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:  # noqa: BLE001  # the main thread raises it
-            future.set_exception(error)
-
-    Thread(target=fulfil, name="work", daemon=True).start()
-    try:
-        return future.result()
-    except KeyboardInterrupt:
-        session.cancel()
-        return future.result()
 
 
 TIMED = ("state", "done", "accepted", "back", "failed", "absent", "arrived")

@@ -18,7 +18,7 @@ from heartbeat_core.charts.latency import TITLE, OverlayCurve, overlay_chart
 from heartbeat_core.charts.recorded import distribution_chart
 from heartbeat_core.charts.spec import curve_marker, curve_style
 from heartbeat_core.columns import StyledText, fitted
-from heartbeat_core.comparison.compare import Comparison, Difference, between, change, p_words
+from heartbeat_core.comparison.compare import Comparison, Difference, between, change, test_words
 from heartbeat_core.comparison.groups import RunGroup, group_table, price_notes
 from heartbeat_core.units import format_ns
 from heartbeat_tui.runs.compared import Compared, comparison_lines
@@ -129,7 +129,7 @@ def sureness(comparison: Comparison) -> Line:
     ratio = comparison.ratio
     if ratio.low is None or ratio.high is None:
         return ((ratio.lacking, "attention"),)
-    return ((f"95 % CI {between(ratio.low, ratio.high)} · {ratio.test}, {p_words(ratio.p_value)}", "quiet"),)
+    return ((f"95 % CI {between(ratio.low, ratio.high)} · {test_words(ratio)}", "quiet"),)
 
 
 def summary_line(comparison: Comparison, number: int = 1) -> Line:

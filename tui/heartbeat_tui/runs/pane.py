@@ -14,7 +14,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 
 from heartbeat_core.benchmark.report import Report
-from heartbeat_core.charts.latency import TITLE, latency_of
+from heartbeat_core.charts.latency import TITLE, latency_chart
 from heartbeat_core.columns import Order, StyledText
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.entry import RunEntry
@@ -342,7 +342,7 @@ class RunDetails(Horizontal):
             chart.draw(lambda _width, _height: None, title=TITLE, empty=empty)
             return
         statistics = snapshot.report.statistics
-        make = partial(latency_of, snapshot.chart, median_ns=statistics.median_ns if statistics else None)
+        make = partial(latency_chart, snapshot.chart, median_ns=statistics.median_ns if statistics else None)
         chart.draw(make, title=TITLE, subtitle=chip_line(snapshot.report))
 
 

@@ -146,7 +146,7 @@ def guide_lines(tour: Tour, *, low: bool = False) -> list[Content]:
         look = step.look.replace("{key}", "d shows it") if low else step.look.replace(" ({key})", "")
         return [*lines, Content(""), Content.assemble(styled("look at  ", "accent"), look)]
     if phase == "after":
-        return [*lines, Content(""), *(styled(sentence, "strong") for sentence in tour.conclusions())]
+        return [*lines, Content(""), *(styled(sentence, "strong") for sentence in step.conclude(tour.reports))]
     return lines
 
 
@@ -165,6 +165,6 @@ def guide_keys(tour: Tour) -> list[tuple[str, str, str]]:
         keys.append(("n", "Finish", "lead('next')") if tour.last else ("n", "Next", "lead('next')"))
         if failed and tour.step.recording:
             keys.append(("v", "Replay a recording", "lead('replay')"))
-    if not tour.first and tour.phase != "running":
+    if tour.at and tour.phase != "running":
         keys.append(("b", "Back", "lead('back')"))
     return [*keys, ("esc", "Leave", "lead('leave')")]

@@ -145,7 +145,6 @@ class SetUp(CommandScreen):
     SetUp.-low.-running .panel { height: 100%; }
     SetUp.-low.-running #output { height: 1fr; }
     SetUp.-low.-running #setup-what { display: none; }
-    SetUp #setup-state { margin-top: 1; }
     """
     DONE = "set up, and its device is a TPU: press b in the list for a benchmark"
     CANCELLED = "ended: what is installed stays, and the next run goes on from there"
@@ -169,7 +168,7 @@ class SetUp(CommandScreen):
             yield Lines(classes="command").with_text(styled(self.shown, "command"))
             with VerticalScroll(id="output"):
                 yield Lines(id="lines")
-            yield Lines(id="setup-state")
+            yield Lines(id="state")
             yield Horizontal(classes="keys")
 
     async def on_mount(self) -> None:
@@ -182,9 +181,6 @@ class SetUp(CommandScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         del parameters
         return action != "run" or self.state == "shown"
-
-    def say(self, text: str, kind: str) -> None:
-        self.query_one("#setup-state", Lines).set_lines([styled(text, kind)])
 
     async def action_run(self) -> None:
         await self.begin(FixRun((sys.executable, "-m", "heartbeat_tui", *self.arguments), self.line))

@@ -51,7 +51,7 @@ MOST_LINES = 500  # of output kept
 
 
 class CommandScreen(Modal[None]):
-    """A command in a dialog: ``state`` is shown, running or ended. A subclass mounts ``#lines`` in ``#output``, and defines ``say``."""
+    """A command in a dialog: ``state`` is shown, running or ended. A subclass mounts ``#lines`` in ``#output``, and ``#state``."""
 
     DEFAULT_CSS = """
     CommandScreen #output {
@@ -59,6 +59,7 @@ class CommandScreen(Modal[None]):
         background: $background; scrollbar-size-vertical: 1;
     }
     CommandScreen.-running #output { display: block; }
+    CommandScreen #state { margin-top: 1; }
     """
     DONE: ClassVar[str]
     CANCELLED: ClassVar[str]
@@ -83,7 +84,7 @@ class CommandScreen(Modal[None]):
         self.output: deque[str] = deque(maxlen=MOST_LINES)
 
     def say(self, text: str, kind: str) -> None:
-        raise NotImplementedError
+        self.query_one("#state", Lines).set_lines([styled(text, kind)])
 
     async def draw_keys(self) -> None:
         raise NotImplementedError
