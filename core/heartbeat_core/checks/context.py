@@ -103,9 +103,7 @@ class Context:
         self.began, self.deadline = time.monotonic(), Deadline(limit_s)
         self.environment = shared.environment
         self.cancellation = Cancellation()
-        self.lock = threading.Lock()
-        self.noted: list[Evidence] = []
-        self.sessions: list[CloudSession] = []
+        self.noted: list[Evidence] = []  # only ever added to, which threads may do at the same time
 
     @property
     def took_s(self) -> float:
@@ -126,8 +124,7 @@ class Context:
     def session(self) -> CloudSession:
         """Open a session that ends with this check; raise CloudError where there are no credentials."""
         made = self.shared.session().child_session(cancellation=self.cancellation, seconds=self.limit_s)
-        with self.lock:
-            self.sessions.append(made)
+        made.calls = self.noted
         return made
 
     def fetch_once(self, key: str, work: Callable[[CloudSession], T]) -> T:
@@ -143,8 +140,7 @@ class Context:
         try:
             return self.shared.get(key, fetch)
         finally:
-            with self.lock:
-                self.noted += self.shared.calls.get(key, ())
+            self.noted.extend(self.shared.calls.get(key, ()))
 
     def fetch(self, query: Callable[..., T], *more: object) -> T:
         """Make a query about the project, with ``more`` arguments, once for all checks of this round; raise what it raises."""
@@ -154,15 +150,12 @@ class Context:
     def note(self, asked: str, answered: str) -> None:
         """Add evidence of this machine."""
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-        with self.lock:
-            self.noted.append(Evidence(asked, THIS_MACHINE, answered, now, 0.0))
+        self.noted.append(Evidence(asked, THIS_MACHINE, answered, now, 0.0))
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
         """Return all evidence so far, in order of time."""
-        with self.lock:
-            calls = [call for session in self.sessions for call in session.calls]
-            return tuple(sorted([*self.noted, *calls], key=lambda evidence: evidence.at))
+        return tuple(sorted(self.noted, key=lambda evidence: evidence.at))
 
     @property
     def words(self) -> dict[str, str]:

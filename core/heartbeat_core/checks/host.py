@@ -44,8 +44,6 @@ def tpus(context: Context) -> tuple[PciTpu, ...]:
 def python(context: Context) -> Finding:
     version, number = sys.version_info[:2], ".".join(map(str, sys.version_info[:3]))
     context.note("sys.version_info", number)
-    if version < (3, 10):
-        return failed(f"Python {number} is too old", "heartbeat-tui needs 3.10 or newer.", Remedy("Install Python 3.10 to 3.13."))
     if version > (3, 13):
         why = "torch_xla 2.9 supports Python up to 3.13. The CPU backend works here, the TPU does not."
         return warned(f"Python {number} is newer than torch_xla supports", why, Remedy("Use Python 3.10 to 3.13 for the TPU."))

@@ -133,8 +133,7 @@ def policy(context: Context, constraint: str, restricted: Callable[[Context, Org
     return passed(f"{constraint} does not restrict the project", f"Managed constraints ({service}.managed.*) are not read.")
 
 
-def shielded(context: Context, found: OrganizationPolicy) -> Finding:
-    del found
+def shielded(context: Context, _: OrganizationPolicy) -> Finding:
     create = do.create_vm(context.words, "Create the TPU VM with secure boot.", "--shielded-secure-boot")
     return failed("only shielded VMs are allowed", "A TPU VM without secure boot is refused.", create)
 
@@ -147,13 +146,11 @@ def external_address(context: Context, found: OrganizationPolicy) -> Finding:
     return failed("external addresses are forbidden", why, create)
 
 
-def members(context: Context, found: OrganizationPolicy) -> Finding:
-    del context
+def members(_: Context, found: OrganizationPolicy) -> Finding:
     return warned(f"roles may be granted to members of {', '.join(found.allowed) or 'no customer'} only", "Other grants are refused.")
 
 
-def account_creation(context: Context, found: OrganizationPolicy) -> Finding:
-    del found
+def account_creation(context: Context, _: OrganizationPolicy) -> Finding:
     why = "Choose an existing one with --service-account, or ask an administrator of the organization to create one."
     return warned("service accounts may not be created", why, do.list_service_accounts(context.words))
 

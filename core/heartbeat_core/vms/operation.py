@@ -39,9 +39,8 @@ class OperationStep:
 OnStep = Callable[[OperationStep], None]
 
 
-def ignore_step(step: OperationStep) -> None:
+def ignore_step(_: OperationStep) -> None:
     """Do nothing about a step."""
-    del step
 
 
 @dataclass(frozen=True)
