@@ -89,11 +89,15 @@ class CreateRequest:
             "external_ip": "yes" if self.external_ip else "no",
         }
 
-    def summary(self) -> str:
+    @property
+    def model(self) -> str:
+        """Return the provisioning model in words: how long Flex-start runs, and whether the request is queued."""
         until = f" for {self.max_run_time or DEFAULT_RUN_TIME}" if self.provisioning == "flex-start" else ""
-        model = f"{WORDS[self.provisioning]}{until}{', queued' * self.queued}"
+        return f"{WORDS[self.provisioning]}{until}{', queued' * self.queued}"
+
+    def summary(self) -> str:
         address = "external address" if self.external_ip else "no external address"
-        return f"{self.name}: {self.accelerator_type} in {self.zone}, {model}, {self.runtime_version}, {address}"
+        return f"{self.name}: {self.accelerator_type} in {self.zone}, {self.model}, {self.runtime_version}, {address}"
 
     def reach(self) -> str:
         if self.external_ip:

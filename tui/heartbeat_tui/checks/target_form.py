@@ -20,7 +20,7 @@ FIELDS = (
     Field("zone", "zone", "the zone of the TPU VM"),
     Field("accelerator_type", "accelerator", "generation and size: v6e-1"),
     Field("runtime_version", "runtime", "the image of the TPU VM"),
-    Field("provisioning", "provisioning", "on demand, spot (preemptible) or reserved", PROVISIONING),
+    Field("provisioning", "provisioning", "on demand, spot (preemptible), reserved or flex-start (queued)", PROVISIONING),
     Field("service_account", "service account", "empty: Compute Engine's default"),
     Field("external_ip", "external IP", "no: reached through a tunnel", ("yes", "no")),
     Field("network", "network", "the network that the TPU VM joins"),

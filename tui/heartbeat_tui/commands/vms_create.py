@@ -23,7 +23,7 @@ from heartbeat_core.vms.inventory import fetch_inventory
 from heartbeat_core.vms.operation import PollPolicy, VmError
 from heartbeat_core.vms.pricing import Estimate, estimate, why_unpriced
 from heartbeat_core.vms.quota_headroom import QuotaHeadroom, find_headroom
-from heartbeat_core.vms.request import WORDS, CreateRequest, fetch_offers, first_request, keep_request, last_request
+from heartbeat_core.vms.request import CreateRequest, fetch_offers, first_request, keep_request, last_request
 from heartbeat_core.vms.serialize import node_json, queued_json
 from heartbeat_core.vms.vocabulary import Resource
 from heartbeat_core.vms.zone_search import search_zones
@@ -261,8 +261,7 @@ def plan_lines(request: CreateRequest, zones: tuple[str, ...], known: Prepared, 
         yield sanitize_line(label)
     kind = request.accelerator
     chips = f" ({kind.chips} chip{'s' * (kind.chips != 1)}, {kind.family.name})" if kind else ""
-    model = f"{WORDS[request.provisioning]}{', as a queued resource' * request.queued}"
-    yield from line("create", f"{request.name}: {request.accelerator_type}{chips}, {model}, runtime {request.runtime_version}")
+    yield from line("create", f"{request.name}: {request.accelerator_type}{chips}, {request.model}, runtime {request.runtime_version}")
     yield from line("where", f"project {request.project}, {'one of ' * (len(zones) > 1)}{', '.join(zones or (request.zone,))}")
     yield from line("network", f"{request.network or 'default'}{f', subnetwork {request.subnetwork}' * bool(request.subnetwork)}")
     yield from line("reached", request.reach())
