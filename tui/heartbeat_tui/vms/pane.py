@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -168,14 +167,14 @@ class VmsPane(TablePane[VmRow]):
     def offered(self) -> dict[str, bool]:
         if not self.filled:
             return dict.fromkeys(self.OWN, False)
-        free = self.changeable
+        free = partial(is_changeable, self.view, self.pointed_key)
         return {
             "back": self.seeking or bool(self.marks),
             "mark": self.row is not None,
             "new": bool(self.view.project) and self.view.inventory is not None,
-            "connect": bool(free("connect")),
-            "benchmark": bool(free("benchmark")),
-            "set_up": bool(free("benchmark")),
+            "connect": free("connect"),
+            "benchmark": free("benchmark"),
+            "set_up": free("benchmark"),
             "stop": bool(self.targets("stop")),
             "start": bool(self.targets("start")) and not self.targets("stop"),
             "delete": bool(self.targets("delete")),
@@ -204,11 +203,7 @@ class VmsPane(TablePane[VmRow]):
     def targets(self, what: Action) -> tuple[str, ...]:
         """Return the rows a key acts on: those marked, else the one pointed at, as far as their states allow it and no job changes them."""
         marked = [row.key for row in self.list.rows if row.key in self.marks]
-        return self.changeable(what, marked or [self.pointed_key])
-
-    def changeable(self, what: Action, keys: Iterable[str] | None = None) -> tuple[str, ...]:
-        chosen = [self.pointed_key] if keys is None else keys
-        return tuple(key for key in chosen if is_changeable(self.view, key, what))
+        return tuple(key for key in marked or [self.pointed_key] if is_changeable(self.view, key, what))
 
     # -- what the keys do
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from heartbeat_core.cloud.accelerators import find_accelerator, runtime_fits
 from heartbeat_core.cloud.tpu import EVERYWHERE, Node, QueuedResource
-from heartbeat_core.columns import StyledText
+from heartbeat_core.columns import StyledText, cut
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
 from heartbeat_core.diagnosis.model import Diagnosis, Remedy
 from heartbeat_core.vms.columns import VmRow
@@ -50,11 +50,9 @@ def counts(view: InventoryView, rows: Sequence[VmRow], shown: int) -> str:
     return " · ".join(parts)
 
 
-def seen(view: InventoryView, now: datetime) -> StyledText:
-    if view.seen is None:
-        return ("asking …", "quiet")
-    age_s = max(0.0, (now - view.seen).total_seconds())
-    return f"seen {clock_time(view.seen)}, {age_words(age_s)} ago", "attention" if age_s > STALE_S or view.problem else "quiet"
+def seen(view: InventoryView, at: datetime, now: datetime) -> StyledText:
+    age_s = max(0.0, (now - at).total_seconds())
+    return f"seen {clock_time(at)}, {age_words(age_s)} ago", "attention" if age_s > STALE_S or view.problem else "quiet"
 
 
 def cost(rows: Sequence[VmRow]) -> StyledText:
@@ -71,21 +69,15 @@ def cost(rows: Sequence[VmRow]) -> StyledText:
 
 def head_line(view: InventoryView, rows: Sequence[VmRow], shown: int, now: datetime, width: int) -> Line:
     """Return counts, time of the last answer and cost, each a third; the middle is left out first."""
-    if view.inventory is None and view.problem is not None:
-        left: StyledText = ("✗ the TPU VMs could not be listed", "failed")
-    elif view.inventory is None:
-        left = ("◌ asking which TPU VMs there are …", "quiet")
+    if view.seen is not None:
+        left, middle, right = (counts(view, rows, shown), "strong"), seen(view, view.seen, now), cost(rows)
     else:
-        left = (counts(view, rows, shown), "strong")
-    middle, right = seen(view, now), cost(rows)
-    if view.inventory is None:
+        left = ("✗ the TPU VMs could not be listed", "failed") if view.problem else ("◌ asking which TPU VMs there are …", "quiet")
         middle, right = ("", ""), (f"asking again in {view.wait_s:.0f} s" if view.problem and view.wait_s else "", "quiet")
     room = width - len(right[0])
     if len(left[0]) + len(middle[0]) + 4 > room:
-        middle = (f"{clock_time(view.seen)}" if view.seen else "", middle[1])
-    if len(left[0]) + len(middle[0]) + 4 > room:
-        keep = max(0, room - len(middle[0]) - 4)
-        left = (left[0] if len(left[0]) <= keep else f"{left[0][: max(0, keep - 1)]}…", left[1])
+        middle = (clock_time(view.seen) if view.seen else "", middle[1])
+    left = (cut(left[0], max(0, room - len(middle[0]) - 4)), left[1])
     spare = max(2, room - len(left[0]) - len(middle[0]))
     before = spare // 2
     return (left, (" " * before, ""), middle, (" " * max(0, room - len(left[0]) - before - len(middle[0])), ""), right)
