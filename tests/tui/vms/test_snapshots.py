@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
@@ -37,21 +37,21 @@ TARGET = Target(
 
 def node(name: str, zone: str, kind: str, state: str, minutes: float, **more: Any) -> Node:
     created = (NOW - timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
-    fields: dict[str, Any] = dict.fromkeys(Node.__dataclass_fields__)
-    fields |= {
+    none: dict[str, Any] = dict.fromkeys(each.name for each in fields(Node))
+    none |= {
         "provisioning": "on-demand",
         "endpoints": (),
         "symptoms": (),
         "labels": {},
         "runtime_version": "v2-alpha-tpuv6e",
     }
-    return Node(**{**fields, "id": name, "zone": zone, "accelerator_type": kind, "state": state, "created": created, **more})
+    return Node(**{**none, "id": name, "zone": zone, "accelerator_type": kind, "state": state, "created": created, **more})
 
 
 def queued() -> QueuedResource:
-    fields: dict[str, Any] = dict.fromkeys(QueuedResource.__dataclass_fields__)
+    none: dict[str, Any] = dict.fromkeys(each.name for each in fields(QueuedResource))
     more = {"id": "big", "zone": "us-east5-a", "accelerator_types": ("v6e-16",), "nodes": (), "provisioning": "on-demand"}
-    return QueuedResource(**{**fields, **more, "state": "WAITING_FOR_RESOURCES", "created": "2026-11-22T10:04:00Z"})
+    return QueuedResource(**{**none, **more, "state": "WAITING_FOR_RESOURCES", "created": "2026-11-22T10:04:00Z"})
 
 
 NODES = (
