@@ -11,6 +11,7 @@ from textual.content import Content
 
 from heartbeat_core.benchmark.verdict import badge
 from heartbeat_core.charts.sweep import latency_sweep_chart, roofline_chart
+from heartbeat_core.columns import aligned
 from heartbeat_core.experiments.knee import Knee, knee_notes, knee_serving, knee_summary
 from heartbeat_core.experiments.sweep import SweepCurve, SweepPoint, Swept
 from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share, significant
@@ -87,18 +88,12 @@ class SweepBody(Body):
 def table(swept: Swept) -> list[Content]:
     names = [axis.name for axis in swept.axes]
     titles = ["tokens/s" if title == "computed" and any(point.limit for point in swept.points) else title for title in TITLES]
-    rows = [([written(point.values[name]) for name in names], figures_of(point)) for point in swept.points]
-    columns = zip((*names, *titles), *((*values, *(figures or [""] * len(TITLES))) for values, figures in rows), strict=True)
-    widths = [max(map(len, column)) + 2 for column in columns]
-    lines = [styled(in_cells((*names, *titles), widths), "quiet")]
-    for point, (values, figures) in zip(swept.points, rows, strict=True):
-        start = styled(in_cells(values, widths), "strong")
-        lines.append(Content.assemble(start, styled(in_cells(figures, widths[len(names) :]), "plain"), judgement(point)))
+    starts = aligned([names, *([written(point.values[name]) for name in names] for point in swept.points)], left=())
+    figures = aligned([titles, *(figures_of(point) or [""] * len(TITLES) for point in swept.points)], left=())
+    lines = [styled(f"  {starts[0]}  {figures[0]}", "quiet")]
+    for point, start, figure in zip(swept.points, starts[1:], figures[1:], strict=True):
+        lines.append(Content.assemble(styled(f"  {start}", "strong"), styled(figure and f"  {figure}", "plain"), judgement(point)))
     return lines
-
-
-def in_cells(texts: Sequence[str], widths: Sequence[int]) -> str:
-    return "".join(text.rjust(width) for text, width in zip(texts, widths, strict=False))
 
 
 def written(value: int | str) -> str:
