@@ -357,3 +357,10 @@ async def test_a_way_in_can_be_clicked(make_stand: type[Stand]) -> None:
         await pilot.pause()
         await pilot.click("#idle-ways KeyButton")
         await until(lambda: stand.runs, "a run")
+
+
+@pytest.mark.parametrize("width", [80, 100, 110])
+async def test_the_badge_stands_beside_the_figures_however_narrow_the_screen(theatre: Open, width: int) -> None:
+    async with theatre(lambda run: run.open().warm_up().beat(50).done(), size=(width, 40)) as stage:
+        await stage.press("space")
+        assert "✓ plausible" in stage.line("it/s")
