@@ -189,9 +189,6 @@ class ListPane(Pane):
         return bool(self.sought) or self.seeker is not None
 
     async def action_seek(self) -> None:
-        # Input costs 30 ms to import, which the first frame does not need
-        from heartbeat_tui.widgets.header_footer import Sought
-
         if self.seeker is None:
             self.seeker = Sought(self.sought, self.MAY_BE_SOUGHT)
             await self.query_one(self.PANEL).mount(self.seeker)
