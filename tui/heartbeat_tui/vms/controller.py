@@ -16,7 +16,6 @@ from heartbeat_core.vms.quota_headroom import QuotaHeadroom
 from heartbeat_core.vms.request import CreateRequest, keep_request, last_request
 from heartbeat_core.vms.vocabulary import Change, state_of
 from heartbeat_tui.controller import BenchmarkOn, Controller, Unfinished
-from heartbeat_tui.vms.create_form import VmForm, start_of
 from heartbeat_tui.vms.dialogs import Ask, Describe, JobScreen, Question, SetUp, change_question, create_question
 from heartbeat_tui.vms.text import left_behind
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from textual.app import App
     from textual.timer import Timer
 
+    from heartbeat_tui.vms.create_form import VmForm
     from heartbeat_tui.vms.model import Job
     from heartbeat_tui.vms.monitor import InventoryMonitor
     from heartbeat_tui.vms.pane import VmsPane
@@ -115,7 +115,7 @@ class VmsController(Controller):
             return
         self.start_thread(partial(self.monitor.price, again=True), "looks")
         last = last_request() if environment.endpoint is None else self.monitor.last_request
-        await self.view.show_create_form(start_of(environment.target, last))
+        await self.view.show_create_form(environment.target, last)
 
     def find_offers(self, project: str, zone: str, show: Callable[[str, str, TargetOffers], None]) -> None:
         self.start_thread(lambda: self.app.call_later(show, project, zone, self.monitor.offers(project, zone)), "offers")

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast, get_args
 
 from textual.binding import BindingType
 from textual.content import Content
 
 from heartbeat_core.cloud.accelerators import Provisioning, find_accelerator
-from heartbeat_core.cloud.target import ZONE, Target, TargetOffers
+from heartbeat_core.cloud.gcloud_config import SourcedValue
+from heartbeat_core.cloud.target import NOT_SET, ZONE, Target, TargetOffers
 from heartbeat_core.vms.pricing import Rates, estimate, money, unit_price, why_unpriced
 from heartbeat_core.vms.quota_headroom import QuotaHeadroom
-from heartbeat_core.vms.request import CreateRequest
+from heartbeat_core.vms.request import CreateRequest, by_default, first_request
 from heartbeat_tui.vms.dialogs import headroom_line
 from heartbeat_tui.vms.text import rated
 from heartbeat_tui.widgets.form import Field, Note, TpuForm, form_bindings
@@ -41,38 +41,23 @@ FIELDS = (
     Field("labels", "labels", "team=llm,purpose=benchmark"),
     Field("startup_script", "start-up script", "a file; runs as root at every start"),
 )
-TARGETED = {"tpu_name": "name", "zone": "zone", "accelerator_type": "accelerator_type", "runtime_version": "runtime_version",
-            "provisioning": "provisioning", "service_account": "service_account"}  # fmt: skip
-UNCHOSEN = ("default", "goes with", "not set")  # sources of target values that are not a choice
 
 
-@dataclass(frozen=True)
-class Start:
-    """What the fields begin with, and where each value is from."""
-
-    project: str
-    texts: Mapping[str, str]
-    sources: Mapping[str, str]
-
-
-def start_of(target: Target, last: CreateRequest | None) -> Start:
-    """Return what was chosen for the target, else what was requested last, else the defaults."""
-    texts = texts_of(last) if last else texts_of(CreateRequest("", "", "", "", ""))
-    sources = dict.fromkeys((field.name for field in FIELDS if texts[field.name]), "as last time") if last else {}
-    for part, name in TARGETED.items():
-        chosen = getattr(target, part)
-        if chosen.value and (not texts[name] or not chosen.source.startswith(UNCHOSEN) or (name == "provisioning" and last is None)):
-            texts[name] = chosen.value
-            sources[name] = "by default" if chosen.source == "default" else f"from {chosen.source}"
-    for name in ("network", "external_ip"):  # empty and yes stand for their defaults
-        chosen = getattr(target, name)
-        if chosen.value and not chosen.source.startswith(UNCHOSEN):
-            texts[name], sources[name] = chosen.value, f"from {chosen.source}"
-    kind = find_accelerator(texts["accelerator_type"])
-    if kind and not texts["runtime_version"]:
-        texts["runtime_version"], sources["runtime_version"] = kind.family.runtime, f"goes with {kind.type}"
-    sources = {name: source.replace("from goes with", "goes with") for name, source in sources.items()}
-    return Start(target.project.value or "", texts, sources)
+def start_of(target: Target, last: CreateRequest | None) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the texts of the request to begin with, and where each is from."""
+    texts, kept = texts_of(first_request(target, last)), texts_of(last) if last else {}
+    sources: dict[str, str] = {}
+    for name, text in texts.items():
+        part: SourcedValue = getattr(target, "tpu_name" if name == "name" else name, NOT_SET)
+        if part.value and not by_default(part):
+            texts[name], sources[name] = part.value, f"from {part.source}"
+        elif text and text == kept.get(name):
+            sources[name] = "as last time"
+        elif text and name == "runtime_version":
+            sources[name] = f"goes with {texts['accelerator_type']}"
+        elif text == part.value and name != "external_ip":  # whose hint says more than that
+            sources[name] = "by default"
+    return texts, sources
 
 
 def free_name(name: str, zone: str, taken: frozenset[tuple[str, str]]) -> str:
@@ -159,14 +144,22 @@ class VmForm(TpuForm):
     BUTTONS = (("enter", "Create …", "accept"), ("→", "Complete", "complete"))
     BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("create", "Create …", "create this one", "cancel")]
 
-    def __init__(self, start: Start, view: InventoryView, find_offers: Callable[..., None], find_headroom: Callable[..., None]) -> None:
+    def __init__(
+        self,
+        target: Target,
+        last: CreateRequest | None,
+        view: InventoryView,
+        find_offers: Callable[..., None],
+        find_headroom: Callable[..., None],
+    ) -> None:
         self.taken = frozenset(
             {(node.zone, node.id) for node in view.nodes.values()} | {(each.zone, each.id) for each in view.queued.values()}
         )
-        self.start, self.find_offers, self.find_headroom = start, find_offers, find_headroom
-        name = free_name(start.texts["name"], start.texts["zone"], self.taken)
-        super().__init__({**start.texts, "name": name}, start.sources, f"a new TPU VM in project {start.project}", id="vm-form")
-        self.before["name"] = start.texts["name"]
+        self.project, self.find_offers, self.find_headroom = target.project.value or "", find_offers, find_headroom
+        texts, sources = start_of(target, last)
+        name = free_name(texts["name"], texts["zone"], self.taken)
+        super().__init__({**texts, "name": name}, sources, f"a new TPU VM in project {self.project}", id="vm-form")
+        self.before["name"] = texts["name"]
         self.rates, self.unpriced = view.rates, view.unpriced
         self.counted: Counted = ("", "", "")
         self.rooms: tuple[QuotaHeadroom, ...] | None = None
@@ -176,7 +169,7 @@ class VmForm(TpuForm):
 
     @property
     def request(self) -> CreateRequest:
-        return request_of(self.texts, self.start.project)
+        return request_of(self.texts, self.project)
 
     # -- what Google is asked meanwhile
 
@@ -215,7 +208,7 @@ class VmForm(TpuForm):
     # -- what is shown
 
     def problems(self) -> Mapping[str, Note]:
-        return notes_of(self.texts, self.start.project, self.offers, self.taken)
+        return notes_of(self.texts, self.project, self.offers, self.taken)
 
     def cost(self) -> str:
         """Return what it costs an hour and by which prices, or why that is not known."""

@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from heartbeat_core.columns import Order
 from heartbeat_core.vms.columns import COLUMNS, PROBLEMS_FIRST, VmRow, arranged
 from heartbeat_core.vms.vocabulary import Action, command_of, state_of
-from heartbeat_tui.vms.create_form import Start, VmForm
+from heartbeat_tui.vms.create_form import VmForm
 from heartbeat_tui.vms.model import InventoryView
 from heartbeat_tui.vms.rows import busy_rows, is_changeable, job_rows, rows_of
 from heartbeat_tui.vms.text import empty_lines, head_line, log_lines, notices, price_source
@@ -21,6 +21,8 @@ from heartbeat_tui.widgets.table import Table
 from heartbeat_tui.widgets.text import Lines, styled_line
 
 if TYPE_CHECKING:
+    from heartbeat_core.cloud.target import Target
+    from heartbeat_core.vms.request import CreateRequest
     from heartbeat_tui.vms.controller import VmsController
 
 
@@ -245,8 +247,8 @@ class VmsPane(TablePane[VmRow]):
 
     # -- the form
 
-    async def show_create_form(self, start: Start) -> None:
-        form = VmForm(start, self.view, self.controller.find_offers, self.controller.find_headroom)
+    async def show_create_form(self, target: Target, last: CreateRequest | None) -> None:
+        form = VmForm(target, last, self.view, self.controller.find_offers, self.controller.find_headroom)
         await self.open_form(form, self.controller.create, stays=True)
 
     # -- the list
