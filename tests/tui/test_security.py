@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from tests.program import run_program
 from tests.tui.conftest import Driven
+from tests.waiting import until
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.protocol import SCHEMA, Ended, Environment, Failed, Label, Record, Samples, Started, encode
@@ -77,8 +78,10 @@ async def test_a_hostile_recording_draws_no_control_sequence(recordings: tuple[P
     with make_app(launcher, launcher.config()) as app:
         async with app.run_test(size=(160, 50)) as pilot:
             driven = Driven(app, pilot)
-            await driven.press("4", "enter")
-            assert "]52;c;" in driven.text()
+            await driven.press("4")
+            await until(lambda: "looking for recordings" not in driven.text(), "the list of runs")
+            await driven.press("enter")
+            await until(lambda: "]52;c;" in driven.text(), "what the recording says")
             for line in driven.text().splitlines():
                 assert not CONTROLS.search(line), line
     launcher.close()

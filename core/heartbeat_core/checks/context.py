@@ -6,7 +6,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -65,7 +65,7 @@ class SharedQueries:
         self.environment, self.cancellation, self.limit_s = environment, cancellation, limit_s
         self.lock = threading.Lock()
         self.answers: dict[str, Future[object]] = {}
-        self.calls: dict[str, list[Evidence]] = {}
+        self.calls: dict[str, Sequence[Evidence]] = {}
         self.opened: CloudSession | None = None
 
     def get(self, key: str, work: Callable[[], T]) -> T:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,6 +24,7 @@ Params = Mapping[str, "str | Sequence[str]"]
 
 AGAIN = (429, 503)
 MOST_PAGES = 200
+MOST_CALLS = 200  # the latest of a session, which may live as long as the program
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class CloudSession:
         self.limits = limits
         self.cancellation = cancellation or Cancellation()
         self.deadline = Deadline(seconds)
-        self.calls: list[Evidence] = []
+        self.calls: MutableSequence[Evidence] = deque(maxlen=MOST_CALLS)
 
     def __repr__(self) -> str:
         return f"<CloudSession as {self.principal}{f' at {self.endpoint}' if self.endpoint else ''}>"

@@ -167,7 +167,7 @@ def test_a_server_that_drips_is_given_up_in_all(server: Any, answer: Any) -> Non
 def test_a_narrow_session_has_one_limit_for_all_its_calls(server: Any, session: CloudSession, answer: Any) -> None:
     narrow = session.child_session(seconds=0.0)
     assert refused(narrow).kind == "timed out"
-    assert session.calls == []
+    assert not session.calls
     assert session.get("tpu", "/v2/x") == {}
 
 
