@@ -207,7 +207,7 @@ def said(folder: Folder) -> str:
     """Compare all runs of the folder, and return what is said for a glance and why."""
     archive = folder.archive()
     archive.read()
-    entries = archive.entries or ()
+    entries = archive.listing.entries or ()
     (comparison,) = archive.compare(to_compare(entries, None, entries)).comparisons
     number, beside = headline(comparison)
     lines = ["".join(text for text, _ in line) for line in beside]

@@ -51,7 +51,7 @@ def test_who_asks_while_a_reading_fails_is_answered_all_the_same(tmp_path: Path)
     for thread in (first, second):
         thread.join(LONG_S)
         assert not thread.is_alive()
-    assert (gate.read, archive.entries, archive.problem) == (2, (), None)
+    assert (gate.read, archive.listing.entries, archive.listing.problem) == (2, (), None)
 
 
 def test_what_cannot_be_deleted_is_named_and_the_rest_goes(folder: Folder) -> None:
@@ -62,11 +62,11 @@ def test_what_cannot_be_deleted_is_named_and_the_rest_goes(folder: Folder) -> No
         assert try_lock(one)
         assert try_lock(other)
         with pytest.raises(HeartbeatError) as refused:
-            archive.delete(archive.entries or ())
+            archive.delete(archive.listing.entries or ())
     assert refused.value.title == "2 of 4 recordings could not be deleted"
     assert all(name in refused.value.cause for name in ("000001", "000003"))
     assert [path.exists() for path in paths] == [True, False, True, False]
-    assert len(archive.entries or ()) == 2
+    assert len(archive.listing.entries or ()) == 2
 
 
 def test_a_group_is_compared_without_its_run_that_failed_and_that_is_said(folder: Folder) -> None:
@@ -76,18 +76,18 @@ def test_a_group_is_compared_without_its_run_that_failed_and_that_is_said(folder
     paths[4].write_bytes(b"".join(lines[:4]))
     archive = folder.archive()
     archive.read()
-    compared = archive.compare(archive.entries or ())
+    compared = archive.compare(archive.listing.entries or ())
     assert [side.processes for side in compared.groups] == [2, 3] or [side.processes for side in compared.groups] == [3, 2]
     (left_out,) = [doubt for doubt in compared.warnings if doubt.startswith("left out: ")]
     assert "000005" in left_out
-    assert left_out in archive.compare(archive.entries or ()).swapped().warnings
+    assert left_out in archive.compare(archive.listing.entries or ()).swapped().warnings
 
 
 def test_a_sweep_with_a_broken_point_says_what_is_broken(folder: Folder) -> None:
     paths = [folder.add(batch=batch, label=Label(0, group="s")) for batch in (1, 2, 4)]
     archive = folder.archive()
     archive.read()
-    entries = archive.entries or ()
+    entries = archive.listing.entries or ()
     paths[1].write_bytes(paths[1].read_bytes().splitlines(keepends=True)[0] + b"rubbish\n")
     with pytest.raises(HeartbeatError, match=f"{paths[1].name}, line 2"):
         archive.open_sweep(entries)

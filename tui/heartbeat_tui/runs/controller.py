@@ -62,7 +62,7 @@ class RunsController(Controller):
 
     async def show_change(self) -> None:
         if self.view is not None:
-            self.view.show(self.library.listing())
+            self.view.show(self.library.listing)
 
     # -- the list
 
@@ -167,7 +167,7 @@ class RunsController(Controller):
 
     async def latest(self) -> tuple[RunEntry, ...]:
         await asyncio.to_thread(self.library.read)
-        return self.library.entries or ()
+        return self.library.listing.entries or ()
 
     # -- CPU and TPU
 
@@ -191,7 +191,7 @@ class RunsController(Controller):
         config = await asyncio.to_thread(self.config_for, pair)
         problem = self.backend_problem(backend)
         if problem:
-            folder = self.library.listing().folder
+            folder = self.library.listing.folder
             remedy = f"Install it with heartbeat-tui backend install {backend}, or copy a recording of a TPU into {folder}."
             self.report(HeartbeatError(f"there is no run on {backend} to compare the CPU with", problem, remedy))
             return

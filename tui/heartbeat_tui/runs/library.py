@@ -50,31 +50,18 @@ class RunLibrary:
         *,
         saving: bool = True,
     ) -> None:
-        self.open_index, self.peak_cache, self.open_replay, self.saving = open_index, peak_cache, open_replay, saving
+        self.open_index, self.peak_cache, self.open_replay = open_index, peak_cache, open_replay
         self.news: Callable[[], object] = lambda: None
+        self.listing = RunListing(saving=saving)
         self.lock = threading.Lock()
-        self.turn = threading.Lock()  # held while the list is read
+        self.turn = threading.Lock()  # held while the list is read, which alone changes it
+        self.loading = threading.Lock()  # held while a run is read
         self.index: Index | None = None
-        self.entries: tuple[RunEntry, ...] | None = None
-        self.problem: HeartbeatError | None = None
         self.asked, self.answered = 0, 0  # how often the list was asked for, and up to which of these it was read
-        self.progress: tuple[int, int] | None = None  # recordings that were read, of those to be read
         self.wanted: RunEntry | None = None
-        self.loading = False
         self.loaded_runs: OrderedDict[tuple[Path, int], LoadResult] = OrderedDict()
 
     # -- the list
-
-    def listing(self) -> RunListing:
-        index = self.index
-        return RunListing(
-            entries=self.entries,
-            folder=index.folder if index else None,
-            saving=self.saving,
-            progress=self.progress,
-            problem=self.problem,
-            notes=index.notes if index else (),
-        )
 
     def read(self) -> None:
         """Read what is new; of the calls that wait for their turn, one reads for all."""
@@ -88,17 +75,20 @@ class RunLibrary:
             try:
                 if self.index is None:
                     self.index = self.open_index()
-                self.entries = self.index.entries(self.progressed)
-                self.problem = None
+                    self.put(folder=self.index.folder)
+                self.put(entries=self.index.entries(self.progressed), notes=self.index.notes, problem=None)
             except HeartbeatError as error:
-                self.problem = error
+                self.put(problem=error)
             finally:
-                self.progress = None
+                self.put(progress=None)
         self.news()
 
     def progressed(self, count: int, total: int) -> None:
-        self.progress = (count, total) if total else None
+        self.put(progress=(count, total) if total else None)
         self.news()
+
+    def put(self, **changes: object) -> None:
+        self.listing = replace(self.listing, **changes)  # type: ignore[arg-type]
 
     # -- single runs
 
@@ -108,25 +98,12 @@ class RunLibrary:
 
     def load_latest(self, entry: RunEntry) -> None:
         """Read a run; of those that are asked for meanwhile only the last is read."""
-        with self.lock:
-            self.wanted = entry
-            if self.loading:
+        self.wanted = entry
+        with self.loading:
+            if self.wanted is not entry or self.loaded(entry) is not None:
                 return
-            self.loading = True
-        try:
-            while (each := self.next_wanted()) is not None:
-                self.load(each)
-                self.news()
-        except BaseException:
-            with self.lock:
-                self.loading = False  # else no later run would be read
-            raise
-
-    def next_wanted(self) -> RunEntry | None:
-        with self.lock:
-            entry, self.wanted = self.wanted, None
-            self.loading = entry is not None
-            return entry
+            self.load(entry)
+        self.news()
 
     def load(self, entry: RunEntry) -> LoadResult:
         key = entry.path, entry.bytes
@@ -156,7 +133,7 @@ class RunLibrary:
 
     def trend(self, entry: RunEntry) -> Trend:
         """Read the runs like this one; raise HeartbeatError where none has figures."""
-        return trend_of(like_runs(self.entries or (), entry), self.peak_cache(), f"runs like {entry.title}")
+        return trend_of(like_runs(self.listing.entries or (), entry), self.peak_cache(), f"runs like {entry.title}")
 
     def open_sweep(self, entries: Sequence[RunEntry]) -> Snapshot:
         """Return the snapshot of a sweep; raise HeartbeatError if the runs are not a sweep."""
