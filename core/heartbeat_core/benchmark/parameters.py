@@ -117,6 +117,11 @@ def in_words(values: Mapping[str, Value | None]) -> str:
     return ", ".join(parts)
 
 
+def written(value: Value) -> str:
+    """Write a value as a table has it: "4,096"."""
+    return f"{value:,}" if isinstance(value, int) else value
+
+
 def names_of(configs: Sequence[BenchmarkConfig]) -> tuple[str, ...]:
     """Name configs by what differs between them: the first by all of that, each other by what it does otherwise than the first.
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from heartbeat_core.benchmark.parameters import varied
+from heartbeat_core.benchmark.parameters import varied, written
 from heartbeat_core.benchmark.roofline import Roof, floor
 from heartbeat_core.charts.latency import LEAST
 from heartbeat_core.charts.spec import (
@@ -23,20 +23,20 @@ from heartbeat_core.charts.spec import (
     log_ticks,
     tick_label,
 )
-from heartbeat_core.experiments.knee import Knee
 from heartbeat_core.experiments.sweep import SweepCurve, SweepPoint, Swept
 from heartbeat_core.units import FLOP_RATE, TIME, Units, significant, unit_of
 
 ROOF_STEPS = 60  # points of a roof or floor between the ends of the axis
 
 
-def roofline_chart(curves: Sequence[SweepCurve], knees: Sequence[Knee | None], width: int, height: int) -> ChartSpec | None:
+def roofline_chart(swept: Swept, width: int, height: int) -> ChartSpec | None:
     """Return the points under their roof, throughput against arithmetic intensity; None without points or without room.
 
     Of a model's layer tokens/s against the time of a token.
     """
-    if any(point.limit for curve in curves for point in curve.points):
-        return tokens_chart(curves, knees, width, height)
+    if swept.limit:
+        return tokens_chart(swept, width, height)
+    curves = swept.curves
     points = [
         [(point.config.workload.intensity, point.report.flops_per_s) for point in curve.points if point.report and point.report.flops_per_s]
         for curve in curves
@@ -54,8 +54,8 @@ def roofline_chart(curves: Sequence[SweepCurve], knees: Sequence[Knee | None], w
     y = log_axis(rates, height // 3, FLOP_RATE)
     at = [
         (knee.flops_per_s / knee.bytes_per_s, number)
-        for number, knee in enumerate(knees)
-        if knee is not None and knee.kind == "knee" and knee.flops_per_s and knee.bytes_per_s
+        for number, curve in enumerate(curves)
+        if (knee := curve.knee) and knee.flops_per_s and knee.bytes_per_s
     ]
     drawn = (
         *((line(x, lambda value: attainable(roof, value), "roof", y),) if roof else ()),
@@ -65,27 +65,26 @@ def roofline_chart(curves: Sequence[SweepCurve], knees: Sequence[Knee | None], w
     return with_knees(ChartSpec(f"roofline, {unit_of(y.high, FLOP_RATE)[1]} at FLOP/byte (log)", x, y, curves=drawn), at, curves)
 
 
-def tokens_chart(curves: Sequence[SweepCurve], knees: Sequence[Knee | None], width: int, height: int) -> ChartSpec | None:
+def tokens_chart(swept: Swept, width: int, height: int) -> ChartSpec | None:
     """Return what a model gives at most, tokens/s against the time that each sequence waits for a token; None without room."""
-    limits = [[(point, point.limit) for point in curve.points if point.limit] for curve in curves]
+    limits = [[(point, point.limit) for point in curve.points if point.limit] for curve in swept.curves]
     points = [[(limit.pass_ns, limit.tokens_per_s) for _, limit in some] for some in limits]
     if width < LEAST[0] or height < LEAST[1]:
         return None
     x = log_axis([ns for some in points for ns, _ in some], width // 10, TIME)
     y = log_axis([rate for some in points for _, rate in some], height // 3, ((1.0, "tokens/s"),))
     at = []
-    for number, (knee, some) in enumerate(zip(knees, limits, strict=True)):
-        beyond = [limit.pass_ns for point, limit in some if knee and knee.batch and point.config.workload.batch >= knee.batch]
+    for number, (curve, some) in enumerate(zip(swept.curves, limits, strict=True)):
+        knee = curve.knee.batch if curve.knee else None
+        beyond = [limit.pass_ns for point, limit in some if knee is not None and point.config.workload.batch >= knee]
         at += [(min(beyond), number)] if beyond else []
     title = f"tokens/s at {unit_of(x.high, TIME)[1]}/token (log), at most"
-    return with_knees(ChartSpec(title, x, y, curves=point_curves(points)), at, curves)
+    return with_knees(ChartSpec(title, x, y, curves=point_curves(points)), at, swept.curves)
 
 
-def latency_sweep_chart(
-    swept: Swept, curves: Sequence[SweepCurve], knees: Sequence[Knee | None], width: int, height: int
-) -> ChartSpec | None:
+def latency_sweep_chart(swept: Swept, width: int, height: int) -> ChartSpec | None:
     """Return the latency against what was varied; words stand at even distances. None without points or without room."""
-    axis = swept.main
+    axis, curves = swept.main, swept.curves
     places = {value: float(value) if isinstance(value, int) else float(index + 1) for index, value in enumerate(axis.values)}
     points = [
         [(places[point.values[axis.name]], point.ns) for point in curve.points if point.ns and point.values[axis.name] in places]
@@ -97,11 +96,11 @@ def latency_sweep_chart(
     roof = common_roof(curves)
     floors = [point.report.floor.ns for curve in curves for point in curve.points if roof and point.report and point.report.floor]
     y = log_axis(times + [ns for ns in floors if ns], height // 3, TIME)
-    labels = tuple((places[value], f"{value:,}" if isinstance(value, int) else value) for value in axis.values)
+    labels = tuple((places[value], written(value)) for value in axis.values)
     span = list(places.values())
     x = log_axis(span, 1, room=1.15) if axis.numeric else Axis(0.5, len(span) + 0.5)
     x = Axis(x.low, x.high, x.log, fitting(labels, x, width))
-    at = [(knee.batch, number) for number, knee in enumerate(knees) if knee is not None and knee.batch is not None]
+    at = [(curve.knee.batch, number) for number, curve in enumerate(curves) if curve.knee and curve.knee.batch is not None]
     below = (line(x, lambda batch: floor_at(curves[0], roof, batch), "roof", y),) if roof is not None and axis.name == "batch" else ()
     spans = intervals_of(curves, lambda point: places.get(point.values[axis.name]), y, height - 2)
     title = f"latency, {unit_of(y.high, TIME)[1]}, against {axis.name}{' (log)' if axis.numeric else ''}"

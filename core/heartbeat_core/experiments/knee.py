@@ -228,6 +228,11 @@ SLOW = 0.25  # of memory's speed: a flat line this far below it is set by someth
 FAST = 1.1  # times memory's speed: only caches are faster
 
 
+def knee_meaning(knee: Knee) -> tuple[str, ...]:
+    """State where the knee is, then what that means for serving, where the points tell."""
+    return tuple(filter(None, (knee_summary(knee), knee_serving(knee))))
+
+
 def knee_summary(knee: Knee) -> str:
     """State in a sentence or two where the knee is, or that there is none to be named, and by what it was found."""
     if knee.kind == "few":

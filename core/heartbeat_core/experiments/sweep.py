@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
-from heartbeat_core.benchmark.parameters import MOST_AXES, SWEPT, Parameter, Value, grid, in_words, value_of, varied
+from heartbeat_core.benchmark.parameters import MOST_AXES, SWEPT, Parameter, Value, grid, in_words, value_of, varied, written
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.roofline import PeakCache, Roof
 from heartbeat_core.benchmark.serving import ServingLimit, by_measurement
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.experiments.experiment import Experiment, Trial, ending_error
-from heartbeat_core.experiments.knee import Knee, MeasuredPoint, find_knee, knee_notes, knee_serving, knee_summary
+from heartbeat_core.experiments.knee import Knee, MeasuredPoint, find_knee, knee_meaning, knee_notes
 from heartbeat_core.recordings.recording import load, recorded_report
 from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share, significant
 
@@ -75,6 +76,7 @@ class SweepCurve:
     def roof(self) -> Roof | None:
         return next((p.report.floor.roof for p in self.points if p.report and p.report.floor), None)
 
+    @cached_property
     def knee(self) -> Knee | None:
         """Find the knee, where it is the batch that varies."""
         if self.axis != "batch":
@@ -113,6 +115,12 @@ class Swept:
         """List the points that could not be measured, with their errors."""
         return tuple(point for point in self.points if not point.ns)
 
+    @property
+    def limit(self) -> ServingLimit | None:
+        """Return that of the first point that has one, None where the work is no layer."""
+        return next((point.limit for point in self.points if point.limit), None)
+
+    @cached_property
     def curves(self) -> tuple[SweepCurve, ...]:
         """Sort the measured points into one curve for each value of the other axis."""
         main, curves = self.main, dict[str, list[SweepPoint]]()
@@ -217,7 +225,7 @@ TITLES = ("median", "95 % CI", "FLOP/s", "memory", "FLOP/byte", "of peak", "qual
 
 def titles_of(swept: Swept) -> tuple[str, ...]:
     """Return TITLES, with tokens/s in place of the intensity where the work is a layer."""
-    return tuple("tokens/s" if title == "FLOP/byte" and any(point.limit for point in swept.points) else title for title in TITLES)
+    return tuple("tokens/s" if title == "FLOP/byte" and swept.limit else title for title in TITLES)
 
 
 def point_json(point: SweepPoint) -> dict[str, Any]:
@@ -246,7 +254,7 @@ def point_json(point: SweepPoint) -> dict[str, Any]:
 
 
 def curve_json(curve: SweepCurve) -> dict[str, Any]:
-    knee, roof = curve.knee(), curve.roof
+    knee, roof = curve.knee, curve.roof
     names = ("kind", "batch", "low", "high", "bytes_per_s", "flops_per_s", "misfit", "roof_batch", "call_ns")
     return {
         "name": curve.name,
@@ -256,7 +264,7 @@ def curve_json(curve: SweepCurve) -> dict[str, Any]:
         "knee": knee
         and {
             **{name: getattr(knee, name) for name in names},
-            "meaning": [knee_summary(knee), *filter(None, [knee_serving(knee)]), *knee_notes(knee)],
+            "meaning": [*knee_meaning(knee), *knee_notes(knee)],
         },
     }
 
@@ -272,9 +280,9 @@ def sweep_json(swept: Swept) -> dict[str, Any]:
         "environment": dict(first.environment) if first else {},
         "labels": list(first.labels) if first else [],
         "points": [point_json(point) for point in swept.points],
-        **({"label": limit.label} if (limit := next((point.limit for point in swept.points if point.limit), None)) else {}),
+        **({"label": swept.limit.label} if swept.limit else {}),
         "points_wanted": swept.total,
-        "curves": [curve_json(curve) for curve in swept.curves()],
+        "curves": [curve_json(curve) for curve in swept.curves],
     }
 
 
@@ -283,12 +291,11 @@ def sweep_markdown(swept: Swept) -> str:
     names = [axis.name for axis in swept.axes]
     lines = [f"| {' | '.join((*names, *titles_of(swept)))} |", "|" + "---:|" * (len(names) + len(TITLES) - 1) + "---|"]
     for point in swept.points:
-        cells = [f"{value:,}" if isinstance(value, int) else value for value in (point.values[name] for name in names)]
+        cells = [written(point.values[name]) for name in names]
         lines.append(f"| {' | '.join((*cells, *point_cells(point)))} |".replace("\n", " "))
-    for curve in swept.curves():
-        knee = curve.knee()
-        if knee:
-            lines += ["", (f"**{curve.name}**: " if curve.name else "") + " ".join(filter(None, (knee_summary(knee), knee_serving(knee))))]
+    for curve in swept.curves:
+        if curve.knee:
+            lines += ["", (f"**{curve.name}**: " if curve.name else "") + " ".join(knee_meaning(curve.knee))]
     return "\n".join(lines) + "\n"
 
 

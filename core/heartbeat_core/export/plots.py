@@ -19,7 +19,7 @@ from heartbeat_core.charts.trend import trend_chart
 from heartbeat_core.comparison.groups import MeasuredRun
 from heartbeat_core.comparison.trend import Trend
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.experiments.knee import knee_serving, knee_summary
+from heartbeat_core.experiments.knee import knee_meaning
 from heartbeat_core.experiments.sweep import Swept
 from heartbeat_core.export.tables import Exported
 from heartbeat_core.units import format_interval, format_ns
@@ -72,16 +72,10 @@ def runs_figure(exported: Exported) -> Figure:
 
 def sweep_figure(swept: Swept) -> Figure:
     """Draw a sweep under its roof, and its latencies; raise HeartbeatError where no point was measured."""
-    curves = swept.curves()
-    if not curves:
+    if not swept.curves:
         raise HeartbeatError("the sweep holds no measured point", "There is nothing to draw.", "Choose another sweep.", exit_code=3)
-    knees = [curve.knee() for curve in curves]
-    charts = (roofline_chart(curves, knees, *CELLS), latency_sweep_chart(swept, curves, knees, *CELLS))
-    words = [
-        f"{curve.name}: {summary}" if curve.name else summary
-        for curve, knee in zip(curves, knees, strict=True)
-        if knee and (summary := " ".join(filter(None, (knee_summary(knee), knee_serving(knee)))))
-    ]
+    charts = (roofline_chart(swept, *CELLS), latency_sweep_chart(swept, *CELLS))
+    words = [(f"{curve.name}: " if curve.name else "") + " ".join(knee_meaning(curve.knee)) for curve in swept.curves if curve.knee]
     reports = [point.report for point in swept.measured if point.report]
     labels = (label for report in reports for label in report.labels if "recorded on" not in label)
     return figure_of(f"Sweep of {' and '.join(axis.name for axis in swept.axes)}", charts, (*words, *labels))

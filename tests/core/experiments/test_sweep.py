@@ -67,8 +67,8 @@ def swept(recorded: Callable[[str], Callable[..., Run]], fake_worker: Callable[[
 def test_each_point_is_a_run_and_the_knee_is_where_the_machine_has_it(swept: Swept) -> None:
     assert [point.values["batch"] for point in swept.measured] == [2**power for power in range(11)]
     assert len({point.report.ending for point in swept.measured if point.report}) == 1
-    (curve,) = swept.curves()
-    knee = curve.knee()
+    (curve,) = swept.curves
+    knee = curve.knee
     assert knee is not None
     assert knee.kind == "knee"
     assert knee.low is not None
@@ -153,18 +153,18 @@ def test_two_axes_make_a_curve_each(begin: Begin, fake_worker: Callable[[str], s
     list(carry_out(course, lambda plan, label: begin(plan, python=python)))
     swept = course.swept()
     assert swept.main.name == "batch"
-    assert [curve.name for curve in swept.curves()] == ["float32", "bfloat16"]
-    assert all(len(curve.points) == 6 for curve in swept.curves())
-    assert all(curve.knee() for curve in swept.curves())
+    assert [curve.name for curve in swept.curves] == ["float32", "bfloat16"]
+    assert all(len(curve.points) == 6 for curve in swept.curves)
+    assert all(curve.knee for curve in swept.curves)
 
 
 def test_an_axis_without_a_batch_has_no_knee(begin: Begin, fake_worker: Callable[[str], str]) -> None:
     python = fake_worker(KNEE)
     course = Sweep(PLAN, parse_axes(["threads=2,1"]))
     list(carry_out(course, lambda plan, label: begin(plan, python=python)))
-    (curve,) = course.swept().curves()
+    (curve,) = course.swept().curves
     assert [point.values["threads"] for point in curve.points] == [2, 1]
-    assert curve.knee() is None
+    assert curve.knee is None
 
 
 def test_a_sweep_is_loaded_again_from_its_recordings(swept: Swept, tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_sweep_is_loaded_again_from_its_recordings(swept: Swept, tmp_path: Pat
     assert again.axes == swept.axes
     assert again.group == "a sweep"
     assert {point.values["batch"]: point.ns for point in again.points} == {point.values["batch"]: point.ns for point in swept.points}
-    assert again.curves()[0].knee() == swept.curves()[0].knee()
+    assert again.curves[0].knee == swept.curves[0].knee
 
 
 def test_its_recordings_say_that_they_belong_together(swept: Swept) -> None:
@@ -248,9 +248,8 @@ def test_runs_that_differ_in_more_than_a_sweep_varies_are_none(index: Index, wri
 
 
 def test_both_charts_show_every_point_and_the_knee(swept: Swept) -> None:
-    curves = swept.curves()
-    knees = tuple(curve.knee() for curve in curves)
-    for spec in (roofline_chart(curves, knees, 60, 14), latency_sweep_chart(swept, curves, knees, 60, 14)):
+    knees = [curve.knee for curve in swept.curves]
+    for spec in (roofline_chart(swept, 60, 14), latency_sweep_chart(swept, 60, 14)):
         assert spec is not None
         points = next(curve for curve in spec.curves if curve.marker)
         assert len(points.x) == len([point for point in swept.points if point.ns])
@@ -268,8 +267,7 @@ def test_a_sweep_of_a_model_shows_tokens_a_second_against_the_time_of_a_token(be
     assert first == pytest.approx(1e9 / (10 * 9e6), rel=0.1)  # ten layers of 9 ms, and a small head
     assert last == pytest.approx(1024e9 / (10 * 102.4e6), rel=0.1)
     assert "| tokens/s |" in sweep_markdown(swept)
-    curves = swept.curves()
-    chart = roofline_chart(curves, [curve.knee() for curve in curves], 80, 20)
+    chart = roofline_chart(swept, 80, 20)
     assert chart is not None
     assert chart.title.startswith("tokens/s at s/token")
     assert chart.curves[0].y[0] == pytest.approx(first)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
 from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
 from textual.content import Content
 
+from heartbeat_core.benchmark.parameters import written
 from heartbeat_core.benchmark.verdict import badge
 from heartbeat_core.charts.sweep import latency_sweep_chart, roofline_chart
 from heartbeat_core.columns import aligned
-from heartbeat_core.experiments.knee import Knee, knee_notes, knee_serving, knee_summary
-from heartbeat_core.experiments.sweep import SweepCurve, SweepPoint, Swept
+from heartbeat_core.experiments.knee import knee_meaning, knee_notes
+from heartbeat_core.experiments.sweep import SweepPoint, Swept
 from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share, significant
 from heartbeat_tui.benchmark.body import Body
 from heartbeat_tui.benchmark.session import Snapshot
@@ -70,14 +70,12 @@ class SweepBody(Body):
         before, self.swept = self.swept, (swept := snapshot.swept)
         if before is not None and before.points == swept.points and before.group == swept.group:
             return
-        curves = swept.curves()
-        knees = [curve.knee() for curve in curves]
         empty = "Fills as points are measured."
-        self.query_one("#roofline-chart", Chart).draw(partial(roofline_chart, curves, knees), title="roofline", empty=empty)
-        self.query_one("#sweep-chart", Chart).draw(partial(latency_sweep_chart, swept, curves, knees), title="latency", empty=empty)
+        self.query_one("#roofline-chart", Chart).draw(partial(roofline_chart, swept), title="roofline", empty=empty)
+        self.query_one("#sweep-chart", Chart).draw(partial(latency_sweep_chart, swept), title="latency", empty=empty)
         self.query_one("#sweep-points", Lines).set_lines(table(swept))
         self.query_one("#sweep-table", VerticalScroll).scroll_end(animate=False)
-        words = meaning(swept, curves, knees)
+        words = meaning(swept)
         self.query_one("#sweep-words", Lines).set_lines(words)
         self.query_one("#sweep-worst", Lines).set_lines(words[:1])
 
@@ -87,17 +85,13 @@ class SweepBody(Body):
 
 def table(swept: Swept) -> list[Content]:
     names = [axis.name for axis in swept.axes]
-    titles = ["tokens/s" if title == "computed" and any(point.limit for point in swept.points) else title for title in TITLES]
+    titles = ["tokens/s" if title == "computed" and swept.limit else title for title in TITLES]
     starts = aligned([names, *([written(point.values[name]) for name in names] for point in swept.points)], left=())
     figures = aligned([titles, *(figures_of(point) or [""] * len(TITLES) for point in swept.points)], left=())
     lines = [styled(f"  {starts[0]}  {figures[0]}", "quiet")]
     for point, start, figure in zip(swept.points, starts[1:], figures[1:], strict=True):
         lines.append(Content.assemble(styled(f"  {start}", "strong"), styled(figure and f"  {figure}", "plain"), judgement(point)))
     return lines
-
-
-def written(value: int | str) -> str:
-    return f"{value:,}" if isinstance(value, int) else value
 
 
 def figures_of(point: SweepPoint) -> tuple[str, ...]:
@@ -118,17 +112,19 @@ def judgement(point: SweepPoint) -> Content:
     return styled(f"  {word[:1] if kind == 'ok' else word}", kind)
 
 
-def meaning(swept: Swept, curves: Sequence[SweepCurve], knees: Sequence[Knee | None]) -> list[Content]:
+def meaning(swept: Swept) -> list[Content]:
     """Return what the points mean, the most important first: the knee, what it means for serving, and warnings."""
     lines: list[Content] = []
     going = len(swept.points) < swept.total
-    for curve, knee in zip(curves, knees, strict=True):
+    for curve in swept.curves:
+        knee = curve.knee
         if knee is None or (going and knee.kind != "knee"):
             continue
         before = f"{curve.name}: " if curve.name else ""
         so_far = "So far: " if going else ""
-        lines.append(styled(before + so_far + knee_summary(knee), "strong" if knee.kind == "knee" else "plain"))
-        lines += [styled(before + text, "plain") for text in (knee_serving(knee),) if text]
+        first, *rest = knee_meaning(knee)
+        lines.append(styled(before + so_far + first, "strong" if knee.kind == "knee" else "plain"))
+        lines += [styled(before + text, "plain") for text in rest]
         lines += [styled(f"! {before}{note}", "attention") for note in knee_notes(knee)]
     for point in swept.missing:
         if point.error:

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.parameters import written
 from heartbeat_core.benchmark.profiling import files_of
 from heartbeat_core.benchmark.protocol import Proof
 from heartbeat_core.benchmark.report import Report
@@ -18,7 +19,7 @@ from heartbeat_core.benchmark.run import Source
 from heartbeat_core.benchmark.serving import STEP_TITLES, serving_rows, step_cells, step_figures
 from heartbeat_core.benchmark.verdict import QUALITY_MARKS, TOO_FEW, checked, failed_proof
 from heartbeat_core.errors import sanitize_line
-from heartbeat_core.experiments.knee import knee_notes, knee_serving, knee_summary
+from heartbeat_core.experiments.knee import knee_meaning, knee_notes
 from heartbeat_core.experiments.repeat import Candidate, Repeat
 from heartbeat_core.experiments.sweep import TITLES, SweepPoint, Swept, point_cells, titles_of
 from heartbeat_core.fleet.multi_host import FleetRun
@@ -255,25 +256,24 @@ def print_sweep(swept: Swept) -> None:
     left = [axis.name for axis in swept.axes if not axis.numeric] + [TITLES[-1]]
     whole = [title for title in figures[:-1] if title != "95 % CI"]
     out.print(table_of((*axes, *figures), (row(point, swept) for point in swept.points), whole=whole, left=left))
-    if limit := next((point.limit for point in swept.points if point.limit), None):
-        out.print(f"Tokens/s: {limit.label}.")
+    if swept.limit:
+        out.print(f"Tokens/s: {swept.limit.label}.")
     for point in swept.missing:
         why = f"{point.error.title}. {point.error.cause}".strip() if point.error else "it has no figures"
         out.print(f"{point.name}: not measured: {why}")
     if len(swept.points) < swept.total:
         out.print(f"{len(swept.points)} of {swept.total} points were measured.")
-    for curve in swept.curves():
-        knee = curve.knee()
-        for sentence in filter(None, (knee_summary(knee), knee_serving(knee), *knee_notes(knee)) if knee else ()):
+    for curve in swept.curves:
+        for sentence in (*knee_meaning(curve.knee), *knee_notes(curve.knee)) if curve.knee else ():
             out.print(f"{curve.name}: {sentence}" if curve.name else sentence)
     print_group(swept.group, any(point.path for point in swept.points), "export {} -o sweep.png")
 
 
 def row(point: SweepPoint, swept: Swept) -> list[str]:
-    values = (point.values[axis.name] for axis in swept.axes)
+    values = (written(point.values[axis.name]) for axis in swept.axes)
     *cells, quality = point_cells(point)
     judged = f"{QUALITY_MARKS.get(quality, '!')} {quality}" if point.ns else "not measured"
-    return [*(f"{v:,}" if isinstance(v, int) else v for v in values), *cells, judged]
+    return [*values, *cells, judged]
 
 
 def headline(config: BenchmarkConfig, varied: set[str]) -> str:

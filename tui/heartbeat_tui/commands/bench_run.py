@@ -250,10 +250,8 @@ def sweep(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig)
 
         print_sweep(swept)
         if args.plot:
-            curves = swept.curves()
-            knees = [curve.knee() for curve in curves]
-            print_chart(partial(roofline_chart, curves, knees))
-            print_chart(partial(latency_sweep_chart, swept, curves, knees))
+            print_chart(partial(roofline_chart, swept))
+            print_chart(partial(latency_sweep_chart, swept))
     return INTERRUPTED if interrupted else judged([point.report for point in swept.measured], some_missing=not swept.measured)
 
 
