@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Literal
 
 from heartbeat_core.benchmark.roofline import Roof
@@ -88,9 +89,9 @@ def find_knee(points: Sequence[MeasuredPoint], roof: Roof | None = None, call_ns
         roof_batch = ordered[0].workload.batch_at(roof.flops_per_s / roof.bytes_per_s)
     if len({point.batch for point in ordered}) < LEAST_POINTS:
         return Knee("few", roof_batch=roof_batch, roof=roof, points=ordered)
-    least = envelope(ordered)
+    floors = least = envelope(ordered)
     if call_ns:
-        least = tuple(MeasuredPoint(point.workload, max(point.ns - call_ns, LEAST_LEFT * point.ns)) for point in least)
+        least = tuple(replace(point, ns=max(point.ns - call_ns, LEAST_LEFT * point.ns)) for point in floors)
     both, memory, compute = fit(least), one_line(least, memory=True), one_line(least, memory=False)
     kind, used = choose(least, both, memory, compute)
     knee = batch_of(ordered[0].workload, used) if kind == "knee" else None
@@ -106,24 +107,21 @@ def find_knee(points: Sequence[MeasuredPoint], roof: Roof | None = None, call_ns
         roof_batch=roof_batch,
         roof=roof,
         points=ordered,
-        padded=tuple(point.batch for point, floor in zip(ordered, envelope(ordered), strict=True) if point.ns > SLOWER * floor.ns),
+        padded=tuple(point.batch for point, floor in zip(ordered, floors, strict=True) if point.ns > SLOWER * floor.ns),
         call_ns=call_ns or None,
     )
 
 
 def envelope(points: Sequence[MeasuredPoint]) -> tuple[MeasuredPoint, ...]:
     """Take the time of a larger batch where that is less: a server would pad to it. Points ascend in their batch."""
-    kept: list[MeasuredPoint] = []
-    least = math.inf
-    for point in reversed(points):
-        least = min(least, point.ns)
-        kept.append(MeasuredPoint(point.workload, least))
-    return tuple(reversed(kept))
+    least = [*accumulate((point.ns for point in reversed(points)), min)]
+    return tuple(replace(point, ns=ns) for point, ns in zip(points, reversed(least), strict=True))
 
 
 def choose(points: Sequence[MeasuredPoint], both: Fit, memory: Fit, compute: Fit) -> tuple[Kind, Fit]:
     """Choose what the points follow: two lines where they clearly do better than one and each has points of its own."""
-    one, kind = (memory, "memory") if memory.misfit <= compute.misfit else (compute, "compute")
+    kind: Kind = "memory" if memory.misfit <= compute.misfit else "compute"
+    one = memory if kind == "memory" else compute
     moving = sum(  # memory sets the time of these
         math.log(each.workload.bytes) - both.log_bandwidth > math.log(each.workload.flops) - both.log_rate for each in points
     )
@@ -132,7 +130,7 @@ def choose(points: Sequence[MeasuredPoint], both: Fit, memory: Fit, compute: Fit
     if sided and clearer and both.misfit < CLOSE:
         return "knee", both
     if one.misfit < CLOSE:
-        return ("memory", one) if kind == "memory" else ("compute", one)
+        return kind, one
     return ("edge" if clearer and both.misfit < CLOSE else "unclear"), both
 
 
