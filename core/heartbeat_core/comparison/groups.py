@@ -19,7 +19,7 @@ from heartbeat_core.benchmark.serving import by_measurement, priced
 from heartbeat_core.benchmark.verdict import PASSING, QUALITY_MARKS, Quality
 from heartbeat_core.benchmark.workload import Workload
 from heartbeat_core.comparison.cost import CostRates
-from heartbeat_core.comparison.ratio import MOST_LEFT_OUT, ProcessTime, far_out, mean_interval, timed_of
+from heartbeat_core.comparison.ratio import MOST_LEFT_OUT, ProcessTime, far_out, mean_interval
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.entry import RunEntry
 from heartbeat_core.recordings.recording import load, recorded_report
@@ -59,10 +59,10 @@ class MeasuredRun:
         report, found = self.report, self.report.statistics
         if not found or not report.iteration_ns:
             return None
+        worth, products = found.effective_n, report.config.products_per_sample
         if report.handbook:  # its first reading is its result; an interval would be of all readings
-            products = report.config.products_per_sample
-            return ProcessTime(report.iteration_ns, None, None, found.effective_n, self.steady, products, ONE_READING)
-        return timed_of(self.steady, found, report.config.products_per_sample)
+            return ProcessTime(report.iteration_ns, None, None, worth, self.steady, products, ONE_READING)
+        return ProcessTime(found.median_ns, found.median_low_ns, found.median_high_ns, worth, self.steady, products)
 
     def apart_ns(self, name: str) -> float | None:
         """Return what came before the steady state: the first iteration, all compilations, the transfer of the operands."""

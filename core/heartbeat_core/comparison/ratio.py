@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from heartbeat_core.benchmark.statistics import Statistics
-
-
 TINY = 1e-300
 TERMS = 300  # far more than the fraction takes
 
@@ -219,11 +216,6 @@ def compare_samples(reference: ProcessTime, candidate: ProcessTime) -> float | N
     counted = 1 / len(first) + 1 / len(last)
     worth = 1 / min(len(first), reference.worth) + 1 / min(len(last), candidate.worth)
     return math.erfc(abs(mann_whitney(first, last)) * math.sqrt(counted / worth) / math.sqrt(2))
-
-
-def timed_of(samples: SampleStore, found: Statistics, products: int) -> ProcessTime:
-    """Take the time of a run, its interval and what its samples are worth from its statistics."""
-    return ProcessTime(found.median_ns, found.median_low_ns, found.median_high_ns, found.effective_n, samples, products)
 
 
 def times_of(timed: ProcessTime) -> NDArray[np.float64]:

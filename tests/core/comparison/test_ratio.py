@@ -20,7 +20,6 @@ from heartbeat_core.comparison.ratio import (
     of_processes,
     quantile_95,
     ratio_of,
-    timed_of,
     two_sided_p,
 )
 
@@ -31,7 +30,8 @@ times = st.lists(st.floats(1e3, 1e9), min_size=1, max_size=6)
 def timed(values: Sequence[int], products: int = 1) -> ProcessTime:
     store = SampleStore()
     store.extend(array("q", values))
-    return timed_of(store, summarize(store, products), products)
+    found = summarize(store, products)
+    return ProcessTime(found.median_ns, found.median_low_ns, found.median_high_ns, found.effective_n, store, products)
 
 
 def noisy(seed: int, n: int = 100, centre: float = 1e7, spread: float = 0.05) -> list[int]:
