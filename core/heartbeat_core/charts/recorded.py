@@ -52,7 +52,7 @@ def name_of(group: RunGroup) -> str:
 
 def distribution_chart(sides: Sequence[Sequence[MeasuredRun]], groups: Sequence[RunGroup], height: int) -> ChartSpec:
     """Return how many samples lie where, as shares of each group, with its median; groups that lie far apart have bins of their own."""
-    counted = bins_of(sides, BINS)
+    counted = bins_of(sides)
     reach = [ns for bins in counted for ns in inner_edges(bins) if drawable(ns)]
     x, unit = value_axis(reach, height, log=max(reach) > 4 * min(reach), room=1.0)
     shares = [[each.count / max(1, sum(other.count for other in bins)) for each in bins] for bins in counted]
@@ -71,15 +71,15 @@ def distribution_chart(sides: Sequence[Sequence[MeasuredRun]], groups: Sequence[
     )
 
 
-def bins_of(sides: Sequence[Sequence[MeasuredRun]], most: int) -> list[tuple[Bin, ...]]:
+def bins_of(sides: Sequence[Sequence[MeasuredRun]]) -> list[tuple[Bin, ...]]:
     """Count the steady samples of each group; groups near enough to one another have the same bins."""
     from heartbeat_core.benchmark.statistics import common_edges, counted, edges_for
     from heartbeat_core.comparison.groups import pooled
 
     statistics = [found for runs in sides if (found := runs[0].report.statistics)]
-    common = common_edges(statistics, most)
+    common = common_edges(statistics, BINS)
     return [
-        counted(pooled(runs), common or edges_for([found], most), runs[0].report.config.products_per_sample)
+        counted(pooled(runs), common or edges_for([found], BINS), runs[0].report.config.products_per_sample)
         for runs, found in zip(sides, statistics, strict=True)
     ]
 

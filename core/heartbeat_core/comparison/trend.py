@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Literal
@@ -92,12 +92,11 @@ def points_of(turns: Sequence[Sequence[MeasuredRun]], allowed: float) -> Iterato
     """Compare each with all those since the last change together."""
     before: list[MeasuredRun] = []
     for runs in turns:
-        started, figures = runs[0].entry.started, side_of(runs, NO_RATES)
-        point = TrendPoint(started, figures)
+        point = TrendPoint(runs[0].entry.started, side_of(runs, NO_RATES))
         if before:
             ratio = compare(before, runs).ratio
             change, certain, sentence = change_between(before, runs, allowed, slower=ratio.value > 1)
-            point = TrendPoint(started, figures, ratio, change, certain, sentence)
+            point = replace(point, ratio=ratio, change=change, certain=certain, sentence=sentence)
         before = [*runs] if point.change else [*before, *runs]
         yield point
 
