@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
+from heartbeat_core.benchmark.parameters import Value
 from heartbeat_core.benchmark.protocol import Label
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.run import Source
@@ -22,11 +22,17 @@ from heartbeat_core.errors import HeartbeatError
 
 @dataclass(frozen=True)
 class Trial:
-    """One run of an experiment, a process of its own. ``number`` counts from 1; ``name`` says what is particular to it."""
+    """One run of an experiment, a process of its own. ``name`` says what is particular to it; ``number`` counts from 1 as they begin.
 
-    number: int
+    ``values`` are what a sweep varies here, ``round`` and ``candidate`` the turn of a repeat: a round from 1, the place of a candidate.
+    """
+
     name: str
     config: BenchmarkConfig
+    number: int = 0
+    values: Mapping[str, Value] = field(default_factory=dict)
+    round: int = 0
+    candidate: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,10 +60,11 @@ class Experiment(ABC):
 
     kind: str
     total: int  # trials, if none is given up
-    coming: list[Any]  # what is left, the next one first
+    coming: list[Trial]  # what is left, the next one first
 
     def __init__(self, group: str = "") -> None:
         self.group = group or f"{self.kind}-{secrets.token_hex(4)}"
+        self.begun = 0
         self.stopped = False
 
     def label_of(self, trial: Trial) -> Label:
@@ -75,9 +82,12 @@ class Experiment(ABC):
         if config.iterations is None and config.duration_s is None:
             raise HeartbeatError(f"a {self.kind} needs an end", "Each run goes on until stopped.", "Give --iterations or --duration.")
 
-    @abstractmethod
     def next(self) -> Trial | None:
         """Return the next trial; None where there is none, or the experiment was stopped."""
+        if not self.more:
+            return None
+        self.begun += 1
+        return replace(self.coming.pop(0), number=self.begun)
 
     @abstractmethod
     def keep(self, trial: Trial, report: Report | None, error: HeartbeatError | None, path: Path | None) -> None: ...
@@ -143,11 +153,8 @@ class BothMethods(Experiment):
         super().__init__(group)
         same = replace(config, iterations=config.iterations or 100, duration_s=None)
         first, second = replace(same, method="handbook"), replace(same, method="synchronized")
-        self.coming = [Trial(1, first.method, first), Trial(2, second.method, second)]
+        self.coming = [Trial(first.method, first), Trial(second.method, second)]
         self.handbook: Report | None = None
-
-    def next(self) -> Trial | None:
-        return self.coming.pop(0) if self.more else None
 
     def keep(self, trial: Trial, report: Report | None, error: HeartbeatError | None, path: Path | None) -> None:
         """Keep the first report; where that run failed there is nothing to hold the other against."""

@@ -159,32 +159,25 @@ class Repeat(Experiment):
         if len({candidate.config for candidate in self.candidates}) < len(self.candidates):
             cause = "Two of them would be the same run."
             raise HeartbeatError("the candidates do not differ", cause, "Give each --vs another value than the config has.")
-        self.coming = shuffled(len(self.candidates), repeat, self.seed)
-        self.order = tuple(self.candidates[index].name for _, index in self.coming)
-        self.begun, self.total = 0, len(self.coming)
+        self.coming = [self.trial_of(round_, index) for round_, index in shuffled(len(self.candidates), repeat, self.seed)]
+        self.order = tuple(self.candidates[trial.candidate].name for trial in self.coming)
+        self.total = len(self.coming)
 
-    def next(self) -> Trial | None:
-        if not self.more:
-            return None
-        self.turn = self.coming.pop(0)
-        self.begun += 1
-        round_, index = self.turn
+    def trial_of(self, round_: int, index: int) -> Trial:
         candidate = self.candidates[index]
-        return Trial(self.begun, f"{candidate.name}, round {round_} of {self.repeat}", candidate.config)
+        return Trial(f"{candidate.name}, round {round_} of {self.repeat}", candidate.config, round=round_, candidate=index)
 
     def label_of(self, trial: Trial) -> Label:
-        """State which round the trial that was asked for last belongs to, and whether it has the config given first."""
-        round_, index = self.turn
-        return replace(super().label_of(trial), round=f"{self.token}-{round_}", reference=index == 0)
+        """State which round the trial belongs to, and whether it has the config given first."""
+        return replace(super().label_of(trial), round=f"{self.token}-{trial.round}", reference=trial.candidate == 0)
 
     def keep(self, trial: Trial, report: Report | None, error: HeartbeatError | None, path: Path | None) -> None:
         """Keep the process; a candidate that cannot run is not tried again."""
-        del trial
-        round_, index = self.turn
-        one = self.candidates[index]
-        self.candidates[index] = replace(one, processes=(*one.processes, RepeatedProcess(round_, report, error, path)))
+        one = self.candidates[trial.candidate]
+        process = RepeatedProcess(trial.round, report, error, path)
+        self.candidates[trial.candidate] = replace(one, processes=(*one.processes, process))
         if error and error.exit_code in (2, 3):  # it would say the same again
-            self.coming = [turn for turn in self.coming if turn[1] != index]
+            self.coming = [turn for turn in self.coming if turn.candidate != trial.candidate]
             self.total = self.begun + len(self.coming)
 
     def ratios(self) -> tuple[PairedRatio, ...]:

@@ -148,16 +148,13 @@ class Sweep(Experiment):
         super().__init__(group)
         self.needs_end(config)
         self.axes, self.exact = axes, exact
-        self.coming = [(values, varied(config, values)) for values in grid(axes)]
+        self.coming = [Trial(in_words(values), varied(config, values), values=values) for values in grid(axes)]
         self.total = len(self.coming)
         self.points: tuple[SweepPoint, ...] = ()
-        self.values: Mapping[str, Value] = {}
 
     def next(self) -> Trial | None:
-        if not self.more:
-            return None
-        self.values, config = self.coming.pop(0)
-        return Trial(len(self.points) + 1, in_words(self.values), config if self.exact else self.paced(config))
+        trial = super().next()
+        return trial if trial is None or self.exact else replace(trial, config=self.paced(trial.config))
 
     def paced(self, config: BenchmarkConfig) -> BenchmarkConfig:
         """Return a point as many products as take about a second, by the last one measured; handbook readings stay as they are."""
@@ -172,7 +169,7 @@ class Sweep(Experiment):
 
     def keep(self, trial: Trial, report: Report | None, error: HeartbeatError | None, path: Path | None) -> None:
         """Keep the point; a device that cannot be used at all ends the sweep."""
-        self.points = (*self.points, SweepPoint(self.values, trial.config, report, error, path))
+        self.points = (*self.points, SweepPoint(trial.values, trial.config, report, error, path))
         if error and error.exit_code == 3 and not any(point.ns for point in self.points):
             self.coming.clear()
 
