@@ -112,6 +112,16 @@ class BenchmarkConfig:
         return 2
 
     @property
+    def warmup_samples(self) -> int:
+        """Count the samples of the warm-up; none by the handbook's method, whose warm-up is not timed."""
+        return 0 if self.method == "handbook" else -(-self.warmup // self.products_per_sample)
+
+    @property
+    def samples_in_all(self) -> int | None:
+        """Count the samples of the whole run, warm-up included, None where time or the user ends it."""
+        return None if self.samples_wanted is None else self.samples_wanted + self.warmup_samples
+
+    @property
     def samples_wanted(self) -> int | None:
         """Count the samples after the warm-up, None where time or the user ends the run."""
         if self.method == "handbook":

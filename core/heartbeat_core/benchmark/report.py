@@ -167,7 +167,7 @@ def report_of(
         state=state_of(series, ending, paused=paused, stopping=stopping),
         stage=series.stage,
         count=series.count,
-        wanted=wanted(config),
+        wanted=config.samples_in_all,
         elapsed_s=passed_s(series, series.first_beat_at_ns),
         remaining_s=remaining_s(series, statistics, ending),
         last_ns=None if series.last_ns is None else series.last_ns / products,
@@ -215,13 +215,6 @@ def state_of(series: Series, ending: RunOutcome | None, *, paused: bool, stoppin
     return "paused" if paused else "beating"
 
 
-def wanted(config: BenchmarkConfig) -> int | None:
-    """Count the samples of the whole run, warm-up included, None where time or the user ends it."""
-    if config.samples_wanted is None or config.method == "handbook":
-        return config.samples_wanted
-    return config.samples_wanted - (-config.warmup // config.products_per_sample)
-
-
 def passed_s(series: Series, since_ns: int | None, until_ns: int | None = None) -> float:
     """Return the seconds from one moment of a run to another, or to the last record; pauses left out. 0 where it has not come so far."""
     if since_ns is None:
@@ -239,7 +232,7 @@ def remaining_s(series: Series, statistics: Statistics | None, ending: RunOutcom
         return 0.0
     if series.config.duration_s is not None:
         return max(0.0, series.config.duration_s - steady_s(series))
-    total = wanted(series.config)
+    total = series.config.samples_in_all
     if total is None or statistics is None:
         return None
     apart_ns = sum(store.quantile(0.5) for name, store in series.parts.items() if name in series.config.workload.parts)

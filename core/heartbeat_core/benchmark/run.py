@@ -33,7 +33,7 @@ from heartbeat_core.benchmark.protocol import (
     encode,
     not_ours,
 )
-from heartbeat_core.benchmark.report import Report, report_of, steady_s, wanted
+from heartbeat_core.benchmark.report import Report, report_of, steady_s
 from heartbeat_core.benchmark.roofline import MeasuredPeaks, PeakCache, peaks_key, peaks_of
 from heartbeat_core.benchmark.series import ChartData, Series
 from heartbeat_core.benchmark.target import LocalTarget, RunOutcome, RunTarget, WorkerExit
@@ -112,7 +112,7 @@ class Source(ABC):
             said = self.ending.kind if self.ending else self.series.stage or "measuring"
             if self.config.duration_s is not None:
                 return said, int(steady_s(self.series)), math.ceil(self.config.duration_s)
-            return said, self.series.count, wanted(self.config)
+            return said, self.series.count, self.config.samples_in_all
 
     def shown(self) -> Source:
         """Return the run whose samples are looked at: of several at once the chosen one, else this."""

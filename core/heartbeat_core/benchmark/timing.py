@@ -121,8 +121,7 @@ class Measurement:
     def in_phases(self, steps: Steps) -> bool:
         """Run the cold iteration, the rest of the warm-up, then the steady phase until its end."""
         config, begin = self.config, self.recorder.begin
-        warmup = -(-config.warmup // config.products_per_sample)
-        wanted = config.samples_wanted
+        warmup, wanted = config.warmup_samples, config.samples_wanted
         begin("cold")
         if not self.repeat(steps, 1):
             return False

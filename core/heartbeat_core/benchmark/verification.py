@@ -133,8 +133,7 @@ class Inspector:
         self.iteration: int | None = None
         self.launched: int | None = None  # by the device's own count, when the run ended
         chance = random.Random(seed)
-        wanted, warmup = config.samples_wanted, -(-config.warmup // config.products_per_sample)
-        self.sample = None if wanted is None else chance.randrange(wanted + (0 if config.method == "handbook" else warmup))
+        self.sample = None if config.samples_in_all is None else chance.randrange(config.samples_in_all)
         span = UNBOUNDED_NS if config.duration_s is None else config.duration_s * 1e9
         self.at_ns = perf_counter_ns() + int(chance.random() * span)
         self.due = True

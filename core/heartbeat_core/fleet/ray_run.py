@@ -17,7 +17,6 @@ from typing import Any, Literal
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.process import keep_stderr, kill_worker, module_command, reap, spawn_piped
 from heartbeat_core.benchmark.protocol import decode
-from heartbeat_core.benchmark.report import wanted
 from heartbeat_core.benchmark.run import EXIT_LIMIT_S, GRACE_S, STDERR_LINES, Order, Source
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.benchmark.target import RunOutcome
@@ -77,7 +76,8 @@ class RayHostRun(Source):
 
     def progress(self) -> tuple[str, int, int | None]:
         host = self.summary
-        return host.ending or host.stage or ("measuring" if host.count else host.problem or host.state), host.count, wanted(self.config)
+        said = host.ending or host.stage or ("measuring" if host.count else host.problem or host.state)
+        return said, host.count, self.config.samples_in_all
 
     def open(self) -> None:
         """Take the samples from now on, and those of its recording if it has one already."""

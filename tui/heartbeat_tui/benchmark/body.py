@@ -300,4 +300,4 @@ def warm_count(config: BenchmarkConfig) -> int:
     """Count the samples before the steady state: the first is always cold, but for the handbook's own warm-up."""
     if config.method == "handbook":
         return 0 if config.warmup else 1
-    return max(1, -(-config.warmup // config.products_per_sample))
+    return max(1, config.warmup_samples)
