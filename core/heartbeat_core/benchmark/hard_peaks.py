@@ -86,7 +86,7 @@ def hard_peak(environment: Mapping[str, Any], config: BenchmarkConfig, *, boost:
     A TPU's is that of its chip, a GPU's of its name, a processor's of cores × clock × FLOP a cycle. The memory of a
     processor is not known: its ``bytes_per_s`` is infinite, and only the arithmetic refutes.
     """
-    if chip := chip_by_name(str(environment.get("chip") or "")):
+    if chip := chip_by_name(environment.get("chip")):
         dtype: Dtype = "bfloat16" if "into bfloat16" in str(environment.get("precision")) else config.workload.dtype
         return roof_of_chip(chip, dtype, config.precision)
     backend = BACKENDS.get(config.backend)

@@ -262,8 +262,7 @@ RESERVE_BYTES = 512 * 2**20  # what torch itself and its buffers take
 
 def available_bytes() -> int | None:
     """Return the bytes this process may still take: the host's, or its control group's where that is less."""
-    bounds = [bound for bound in (host_available(), cgroup_available()) if bound is not None]
-    return min(bounds) if bounds else None
+    return min((bound for bound in (host_available(), cgroup_available()) if bound is not None), default=None)
 
 
 def host_available(meminfo: Path = Path("/proc/meminfo")) -> int | None:

@@ -158,10 +158,15 @@ def compute_bound_from(layer: Layer, roof: Roof, *, attention: bool = True) -> i
     return math.ceil((moved - kept) / roof.bytes_per_s / gain) if gain > 0 else None
 
 
+def turning_points(layer: Layer, roof: Roof) -> dict[str, int | None]:
+    """Return from which batch on arithmetic sets the time of a decode, with attention and without, by their names in JSON."""
+    without = compute_bound_from(layer, roof, attention=False)
+    return {"compute_bound_from": compute_bound_from(layer, roof), "compute_bound_from_without_attention": without}
+
+
 def turning_words(layer: Layer, roof: Roof) -> str:
     """Write from which batch on arithmetic sets the time of a decode, with attention and without: "none / 241"."""
-    found = (compute_bound_from(layer, roof, attention=attention) for attention in (True, False))
-    return " / ".join(f"{batch:,}" if batch else "none" for batch in found)
+    return " / ".join(f"{batch:,}" if batch else "none" for batch in turning_points(layer, roof).values())
 
 
 def devices_needed(layer: Layer, memory_bytes: int) -> int:
@@ -181,12 +186,7 @@ class ChipLimit:
 
     def to_json(self) -> dict[str, Any]:
         both = {"decode": self.decode.to_json(), "prefill": self.prefill.to_json()}
-        return {"chip": self.chip, "devices": self.devices, **both, **turning_json(self.decode.layer, self.roof)}
-
-
-def turning_json(layer: Layer, roof: Roof) -> dict[str, int | None]:
-    batches = {attention: compute_bound_from(layer, roof, attention=attention) for attention in (True, False)}
-    return {"compute_bound_from": batches[True], "compute_bound_from_without_attention": batches[False]}
+        return {"chip": self.chip, "devices": self.devices, **both, **turning_points(self.decode.layer, self.roof)}
 
 
 SHOWN_CHIPS = ("v5e", "v5p", "v6e", "7x")
@@ -235,7 +235,7 @@ def serving_rows(report: Report, usd_per_hour: float | None = None) -> Iterator[
         why = f"so that none is found in a cache of {format_bytes(cache)}" if layer.weights == "cold" else "used again and again"
         yield layer.weights, f"{sets} set{'s' if sets > 1 else ''}", f"of weights, {why}"
     holds = f"{format_bytes(model_bytes(layer))} of weights and {format_bytes(cache_bytes(layer))} of KV cache"
-    chip = chip_by_name(str(report.environment.get("chip")))
+    chip = chip_by_name(report.environment.get("chip"))
     chips = devices_needed(layer, chip.hbm_bytes) if chip else None
     yield "memory", format_bytes(model_bytes(layer) + cache_bytes(layer)), holds + (f": {chips} × {chip.name}" if chip else "")
     if limit.usd_per_million is not None:
@@ -247,14 +247,14 @@ def serving_json(report: Report, usd_per_hour: float | None = None) -> dict[str,
     layer, limit, roof = report.config.workload, by_measurement(report), report.floor.roof if report.floor else None
     if not isinstance(layer, Layer):
         return None
-    chip = chip_by_name(str(report.environment.get("chip")))
+    chip = chip_by_name(report.environment.get("chip"))
     return {
         "label": AT_MOST,
         "label_of_times": AT_LEAST,
         "measured": priced(limit, usd_per_hour).to_json() if limit else None,
         "by_peak": by_peaks(layer, roof).to_json() if roof else None,
         "first_token_by_peak_ns": by_peaks(replace(layer, phase="prefill", batch=1), roof).pass_ns if roof else None,
-        **(turning_json(layer, roof) if roof else {}),
+        **(turning_points(layer, roof) if roof else {}),
         "weight_bytes": model_bytes(layer),
         "kv_cache_bytes": cache_bytes(layer),
         "chips": devices_needed(layer, chip.hbm_bytes) if chip else None,

@@ -193,19 +193,15 @@ CHIPS: tuple[Chip, ...] = (
 )
 
 
-def chip_by_name(name: str) -> Chip | None:
-    """Find a generation by the name it has here, in any case, with or without "TPU" before it: v6e, tpu7x."""
-    wanted = name.lower().removeprefix("tpu").strip(" -_")
+def chip_by_name(name: object) -> Chip | None:
+    """Find a generation by the name it has here, in any case, with or without "TPU" before it: v6e, tpu7x; None for what is no name."""
+    wanted = str(name).lower().removeprefix("tpu").strip(" -_")
     return next((chip for chip in CHIPS if chip.name == wanted), None)
 
 
 def chip_by_pci(device: int, subsystem: int | None = None) -> Chip | None:
     """Find a generation by its PCI device id; v2 and v3 share theirs and differ by the subsystem's."""
-    for chip in CHIPS:
-        for known_device, known_subsystem in chip.pci_ids:
-            if device == known_device and known_subsystem in (None, subsystem):
-                return chip
-    return None
+    return next((chip for chip in CHIPS if (device, subsystem) in chip.pci_ids or (device, None) in chip.pci_ids), None)
 
 
 # How many bfloat16 products a TPU makes of one float32 product, by its precision; torch_xla.backends.set_mat_mul_precision.

@@ -203,7 +203,7 @@ def sets_of_weights(config: BenchmarkConfig, found: dict[str, Any]) -> dict[str,
     """Return for the environment how many sets of weights take turns, and the cache that they are to exceed; nothing for one product."""
     if not config.workload.parts or config.workload.one_by_one:
         return {}
-    chip, cache = chip_by_name(str(found.get("chip"))), found.get("cache_bytes")
+    chip, cache = chip_by_name(found.get("chip")), found.get("cache_bytes")
     cache = cache or (chip and chip.on_chip_bytes) or UNKNOWN_CACHE_BYTES
     return {"weight_sets": config.workload.weight_sets(cache), "cold_beyond_bytes": cache}
 
@@ -217,10 +217,9 @@ def expected_products(config: BenchmarkConfig, samples: int) -> int:
 
 def failure(error: Exception, at_ns: int) -> Failed:
     """Make the record of a failure: what happened, why, what to do."""
-    if isinstance(error, BackendUnavailable):
-        return Failed(at_ns, "backend", error.title, error.cause, error.remedy)
     if isinstance(error, HeartbeatError):
-        return Failed(at_ns, "plan", error.title, error.cause, error.remedy)
+        kind = "backend" if isinstance(error, BackendUnavailable) else "plan"
+        return Failed(at_ns, kind, error.title, error.cause, error.remedy)
     text = f"{type(error).__name__}: {error}"
     if isinstance(error, MemoryError) or "out of memory" in text.lower() or "can't allocate memory" in text:
         return Failed(at_ns, "memory", "the run needs more memory than there is", text, "Make the product smaller, or free memory.")

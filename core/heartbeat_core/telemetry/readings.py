@@ -120,7 +120,7 @@ def complete(chip: ChipReading) -> bool:
 
 
 def title_of(name: str | None) -> str:
-    chip = chip_by_name(name) if name else None
+    chip = chip_by_name(name)
     return chip.title if chip else "TPU of an unknown generation"
 
 
