@@ -75,14 +75,14 @@ class Report:
     def iteration_ns(self) -> float | None:
         """Return the time of one product: the handbook's first reading for its method, the median for the others."""
         if self.handbook is not None:
-            return self.handbook.total_ns / self.handbook.products
+            return self.handbook.product_ns
         return self.statistics.median_ns if self.statistics else None
 
     @property
     def mean_ns(self) -> float | None:
         """Return the time of one product that rates are made of, Σt/n; the handbook's first reading for its method."""
         if self.handbook is not None:
-            return self.handbook.total_ns / self.handbook.products
+            return self.handbook.product_ns
         return self.statistics.mean_ns if self.statistics else None
 
     @property
@@ -117,7 +117,7 @@ class Report:
         if self.steady and self.steady.drifting:
             found.append(self.steady.sentence)
         found += [f"{name} is set: float32 is computed in bfloat16" for name in self.environment if name.startswith("XLA_")]
-        chip, work = chip_by_name(str(self.environment.get("chip") or "")), self.config.workload
+        chip, work = chip_by_name(self.environment.get("chip")), self.config.workload
         cache = chip.on_chip_bytes if chip else self.environment.get("cache_bytes")
         if isinstance(work, Stream) and isinstance(cache, int) and (sentence := work.in_cache(cache)):
             found.append(sentence)
@@ -139,7 +139,7 @@ def report_of(
     statistics, steady = figures(series)
     handbook = series.clocks[0] if series.clocks else None
     under = find_floor(series, peaks)
-    read_ns = handbook.total_ns / handbook.products if handbook else None
+    read_ns = handbook.product_ns if handbook else None
     verdict = judge(
         workload=config.workload,
         median_ns=read_ns or (statistics.median_ns if statistics else None),
@@ -152,7 +152,7 @@ def report_of(
     )
     if not series.proof and verdict.kind == "plausible":
         verdict = NOT_CHECKED if ending else Verdict("unknown", f"the result is not checked yet; {verdict.reason}")
-    interruptions = disturbances(series, statistics)
+    disturbed = tuple(disturbances(series, statistics))
     medians = {name: store.quantile(0.5) / products for name, store in series.parts.items() if len(store)}
     if series.environment.get("rehearsal"):
         labels = ("rehearsal on the CPU: not a TPU", *labels)
@@ -186,8 +186,8 @@ def report_of(
         handbook=handbook,
         health=series.health,
         chips=series.gauges.figures(),
-        disturbed=interruptions,
-        quality=quality_of(verdict, proof=series.proof, statistics=statistics, steady=steady, disturbances=interruptions),
+        disturbed=disturbed,
+        quality=quality_of(verdict, proof=series.proof, statistics=statistics, steady=steady, disturbances=disturbed),
         ending=ending,
         labels=labels,
     )
@@ -244,7 +244,7 @@ def find_floor(series: Series, peaks: MeasuredPeaks | None) -> Floor | None:
     work, environment, hard = series.config.workload, series.environment, hard_floor(series)
     if not work.on_device:
         return None
-    if chip_by_name(str(environment.get("chip") or "")):
+    if chip_by_name(environment.get("chip")):
         return hard
     if peaks is None or (hard is not None and peaks.flops_per_s > hard.roof.flops_per_s):  # a peak that cannot be is none
         return hard if hard and math.isfinite(hard.roof.bytes_per_s) else None  # of a GPU; of a processor the memory is not known
@@ -258,18 +258,18 @@ def hard_floor(series: Series) -> Floor | None:
     return None if roof is None or not series.config.workload.on_device else floor(series.config.workload, roof)
 
 
-def disturbances(series: Series, statistics: Statistics | None) -> tuple[str, ...]:
+def disturbances(series: Series, statistics: Statistics | None) -> Iterator[str]:
     """List what else the machine was doing, where it was enough to show in the figures."""
-    found, health = [*stops(series.health, statistics)], series.health
+    health = series.health
+    yield from stops(health, statistics)
     if health is None:
-        return tuple(found)
+        return
     seconds = passed_s(series, series.first_beat_at_ns, health.at_ns)  # what came after the last iteration is not in its counts
     if seconds > 0:
-        found += interruptions(health, seconds)
+        yield from interruptions(health, seconds)
         if series.clock_change is not None:
             before, after = series.clock_change
-            found.append(f"the processor's clock went from {before:,.0f} to {after:,.0f} MHz")
-    return tuple(found)
+            yield f"the processor's clock went from {before:,.0f} to {after:,.0f} MHz"
 
 
 def stops(health: Health | None, statistics: Statistics | None) -> Iterator[str]:
