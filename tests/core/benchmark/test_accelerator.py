@@ -96,7 +96,7 @@ def test_every_iteration_is_waited_for_and_split(with_torch: Callable[[Any], Acc
     torch = cuda()
     backend = with_torch(torch)
     backend.open(BenchmarkConfig())
-    backend.operands = ("inputs", "weights")
+    backend.operands, backend.compute = ("inputs", "weights"), torch.matmul
     torch.asked.clear()
     total, dispatch, wait = backend.iterate()
     assert torch.asked == ["matmul", "synchronize"]

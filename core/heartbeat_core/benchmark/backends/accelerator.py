@@ -21,7 +21,6 @@ class AcceleratorBackend(Backend):
 
     def __init__(self) -> None:
         self.torch = import_torch()
-        self.compute = self.torch.matmul
 
     def open(self, config: BenchmarkConfig) -> dict[str, Any]:
         torch = self.torch

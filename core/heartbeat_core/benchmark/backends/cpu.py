@@ -20,7 +20,6 @@ class CpuBackend(Backend):
     def __init__(self) -> None:
         os.environ.setdefault("TORCH_DEVICE_BACKEND_AUTOLOAD", "0")  # plugins for other devices cost seconds
         self.torch = import_torch()
-        self.compute = self.torch.matmul
 
     def open(self, config: BenchmarkConfig) -> dict[str, Any]:
         refuse_precision(config, "The CPU computes each dtype in full.")

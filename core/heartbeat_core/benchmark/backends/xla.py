@@ -46,7 +46,7 @@ class XlaBackend(Backend):
             title = "is installed for this Python and cannot be imported" if installed else "is not installed for this Python"
             raise BackendUnavailable(f"torch_xla {title}", str(error), INSTALL) from error
         self.torch_xla, self.xm, self.metrics = torch_xla, xm, metrics
-        self.compute, self.sync, self.wait = self.torch.matmul, torch_xla.sync, xm.wait_device_ops
+        self.sync, self.wait = torch_xla.sync, xm.wait_device_ops
         self.compiled = self.compile_ns = self.rewrites = 0
 
     def open(self, config: BenchmarkConfig) -> dict[str, Any]:
