@@ -21,6 +21,8 @@ from heartbeat_core.errors import HeartbeatError
 Value = int | str
 NUMBERS = ("batch", "hidden", "intermediate", "context", "mib", "threads")
 WORDS: dict[str, tuple[str, ...]] = {
+    "backend": tuple(BACKENDS),
+    "method": METHODS,
     "dtype": DTYPES,
     "precision": PRECISIONS,
     "weights": WEIGHTS,
@@ -150,7 +152,7 @@ def parse_candidate(text: str) -> dict[str, Value]:
 def word(name: str, text: str) -> str:
     if name == "model":
         return find_model(text).name
-    allowed: tuple[str, ...] = {"backend": tuple(BACKENDS), "method": METHODS, **WORDS}[name]
+    allowed = WORDS[name]
     if text not in allowed:
         raise HeartbeatError(f"{name} is {text!r}", f"It is one of {', '.join(allowed)}.", f"Try {name}={allowed[-1]}.")
     return text

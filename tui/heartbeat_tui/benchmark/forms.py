@@ -12,7 +12,7 @@ from textual.content import Content
 
 from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.bandwidth import Passes, Stream, Transfer
-from heartbeat_core.benchmark.config import METHODS, BenchmarkConfig
+from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.host import gib
 from heartbeat_core.benchmark.layer import Layer
 from heartbeat_core.benchmark.models import find_model, named_models
@@ -30,7 +30,7 @@ PRODUCT = "product"
 SHAPE = ("batch", "hidden", "intermediate")
 OF_LAYER = ("phase", "context", "weights")
 KINDS: dict[str, type[Workload]] = {PRODUCT: MatMul, Stream.kind: Stream, Transfer.kind: Transfer}  # all others are models
-CHOICES: dict[str, tuple[str, ...]] = {**WORDS, "work": (*KINDS, *named_models()), "backend": tuple(BACKENDS), "method": METHODS}
+CHOICES: dict[str, tuple[str, ...]] = {**WORDS, "work": (*KINDS, *named_models())}
 FIELDS = tuple(
     Field(name, name.replace("warmup", "warm-up").replace("_", " "), hint, CHOICES.get(name, ()))
     for name, hint in (
