@@ -218,7 +218,7 @@ class Ask(Modal[bool]):
         Binding("enter", "press('enter')", "Yes", tooltip="do it", id="ask.yes"),
         Binding("c", "press('c')", "Create", tooltip="create it", id="ask.create"),
         Binding("y", "copy", "Copy", tooltip="copy the commands", id="ask.copy"),
-        Binding("escape", "no", "No", tooltip="cancel", id="ask.no"),
+        Binding("escape", "dismiss(False)", "No", tooltip="cancel", id="ask.no"),
         *(Binding(key, f"scroll({by})", "Scroll", show=False) for key, by in (("up", -1), ("down", 1), ("pageup", -8), ("pagedown", 8))),
     ]
 
@@ -242,7 +242,7 @@ class Ask(Modal[bool]):
                 yield KeyButton(self.question.key, self.question.yes, f"press('{self.question.key}')")
                 if not self.question.typed:
                     yield KeyButton("y", "Copy", "copy")
-                yield KeyButton("escape", "Cancel", "no")
+                yield KeyButton("escape", "Cancel", "dismiss(False)")
 
     def on_mount(self) -> None:
         if self.question.typed:
@@ -264,9 +264,6 @@ class Ask(Modal[bool]):
         """Scroll a long question; the field for the name does not pass these keys on."""
         for part in self.query(VerticalScroll):
             part.scroll_relative(y=by, animate=False)
-
-    def action_no(self) -> None:
-        self.answer(False)
 
     def action_copy(self) -> None:
         self.copy("\n".join(self.question.commands))

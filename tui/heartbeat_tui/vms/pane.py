@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
+from heartbeat_core.cloud.tpu import EVERYWHERE
 from heartbeat_core.columns import Order
 from heartbeat_core.vms.columns import COLUMNS, PROBLEMS_FIRST, VmRow, arranged
 from heartbeat_core.vms.vocabulary import Action, command_of, state_of
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from heartbeat_tui.vms.controller import VmsController
 
 
-EVERYWHERE = "-"
 TICK_S = 1.0
 key = partial(pane_key, "vms")
 

@@ -144,8 +144,8 @@ class Confirm(Modal[bool]):
     Confirm .keys { margin: 1 0 0 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "answer(True)", "Yes"),
-        Binding("n,escape", "answer(False)", "No"),
+        Binding("enter", "dismiss(True)", "Yes"),
+        Binding("n,escape", "dismiss(False)", "No"),
     ]
 
     def __init__(self, question: str, detail: str, yes: str, no: str) -> None:
@@ -156,8 +156,5 @@ class Confirm(Modal[bool]):
         with Vertical(classes="panel"):
             yield Lines(id="confirm-text").with_text(styled(self.question, "strong"), styled(self.detail, "quiet"))
             with Center(classes="keys"):
-                yield KeyButton("enter", self.yes, "answer(True)")
-                yield KeyButton("n", self.no, "answer(False)")
-
-    def action_answer(self, yes: bool) -> None:
-        self.answer(yes)
+                yield KeyButton("enter", self.yes, "dismiss(True)")
+                yield KeyButton("n", self.no, "dismiss(False)")
