@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from textual.app import App, ComposeResult
-from textual.binding import BindingType
 from textual.content import Content
 
 from heartbeat_core.errors import HeartbeatError
@@ -55,9 +54,7 @@ class SettingsForm(Form):
         for key, kind in KEYS.items()
     )
     BUTTONS = (("ctrl+s", "Write", "accept"),)
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *form_bindings("settings", "Write", "write what was changed into the settings file", "leave the settings as they were")
-    ]
+    BINDINGS = form_bindings("settings", "Write", "write what was changed into the settings file", "leave the settings as they were")
 
     def __init__(self, settings: Settings, file: Path) -> None:
         self.rows: dict[str, SettingRow] = {name_of(row.key): row for row in list_settings(settings)}

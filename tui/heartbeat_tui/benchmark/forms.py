@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
-from textual.binding import BindingType
 from textual.content import Content
 
 from heartbeat_core.benchmark.backends import BACKENDS
@@ -182,7 +181,7 @@ class SweepForm(Form):
     """
     FIELDS = SWEEP_FIELDS
     BUTTONS = (("enter", "Sweep", "accept"),)
-    BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("sweep", "Sweep", "measure point after point", "leave the pane as it was")]
+    BINDINGS = form_bindings("sweep", "Sweep", "measure point after point", "leave the pane as it was")
 
     def __init__(self, config: BenchmarkConfig, limits: MachineLimits, texts: Mapping[str, str] | None = None) -> None:
         first = {"axis": "batch", "values": values_for("batch", config), "second": NONE, "more": ""}
@@ -244,7 +243,7 @@ class ConfigForm(Form):
     """
     FIELDS = FIELDS
     BUTTONS = (("enter", "Start", "accept"),)
-    BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("plan", "Start", "start with this config", "keep the config as it was")]
+    BINDINGS = form_bindings("plan", "Start", "start with this config", "keep the config as it was")
 
     def __init__(self, config: BenchmarkConfig, limits: MachineLimits) -> None:
         super().__init__(texts_of(config), "config", id="config-form")

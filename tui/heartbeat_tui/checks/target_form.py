@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar
 
-from textual.binding import BindingType
 from textual.content import Content
 
 from heartbeat_core.cloud.accelerators import find_accelerator, runtime_fits
@@ -51,7 +49,7 @@ class TargetForm(TpuForm):
     """
     FIELDS = FIELDS
     BUTTONS = (("enter", "Check this", "accept"), ("→", "Complete", "complete"))
-    BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("target", "Check", "check for this target", "keep the old target")]
+    BINDINGS = form_bindings("target", "Check", "check for this target", "keep the old target")
 
     def __init__(self, target: Target, find_offers: Callable[[str, str, Callable[[str, str, TargetOffers], None]], None]) -> None:
         texts = {field.name: getattr(target, field.name).value or next(iter(field.choices), "") for field in FIELDS}

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
 
-from textual.binding import BindingType
 from textual.content import Content
 
 from heartbeat_core.benchmark.protocol import Label
@@ -46,7 +44,7 @@ class ExportForm(Form):
     """
     FIELDS = (Field("form", "format", "", FORMATS), Field("file", "file", ""))
     BUTTONS = (("enter", "Write", "accept"),)
-    BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("export", "Write", "write the file", "write nothing")]
+    BINDINGS = form_bindings("export", "Write", "write the file", "write nothing")
 
     def __init__(self, entries: tuple[RunEntry, ...]) -> None:
         what = entries[0].title if len(entries) == 1 else f"{len(entries)} runs"
@@ -96,7 +94,7 @@ class LabelForm(Form):
         Field("tags", "tags", "words separated by spaces, to filter by"),
     )
     BUTTONS = (("enter", "Save", "accept"),)
-    BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("label", "Save", "write the label into the recording", "change nothing")]
+    BINDINGS = form_bindings("label", "Save", "write the label into the recording", "change nothing")
 
     def __init__(self, entry: RunEntry) -> None:
         super().__init__({"name": entry.name, "note": entry.note, "tags": " ".join(entry.tags)}, f"label of {entry.title}", id="label-form")
@@ -144,7 +142,7 @@ class RateForm(Form):
     RateForm { height: auto; }
     """
     BUTTONS = (("enter", "Apply", "accept"),)
-    BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("rates", "Apply", "compute the cost at these rates", "change nothing")]
+    BINDINGS = form_bindings("rates", "Apply", "compute the cost at these rates", "change nothing")
 
     def __init__(self, devices: Sequence[str], rates: Mapping[str, float]) -> None:
         self.FIELDS = tuple(Field(f"rate-{number}", device, HINT) for number, device in enumerate(devices))  # type: ignore[misc]

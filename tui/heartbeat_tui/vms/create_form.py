@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
-from textual.binding import BindingType
 from textual.content import Content
 
 from heartbeat_core.cloud.accelerators import Provisioning, find_accelerator
@@ -142,7 +141,7 @@ class VmForm(TpuForm):
     """
     FIELDS = FIELDS
     BUTTONS = (("enter", "Create …", "accept"), ("→", "Complete", "complete"))
-    BINDINGS: ClassVar[list[BindingType]] = [*form_bindings("create", "Create …", "create this one", "cancel")]
+    BINDINGS = form_bindings("create", "Create …", "create this one", "cancel")
 
     def __init__(
         self,

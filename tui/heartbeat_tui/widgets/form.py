@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
@@ -47,7 +47,7 @@ class Note:
 LOOKS = {"failed": ("✗ ", "failed"), "attention": ("! ", "attention"), "quiet": ("", "quiet"), "unfinished": ("", "quiet")}
 
 
-def form_bindings(name: str, label: str, accept: str, close: str) -> list[Binding]:
+def form_bindings(name: str, label: str, accept: str, close: str) -> list[BindingType]:
     """Return the keys of the form ``name``: ``label`` and ``accept`` name what accepting does, ``close`` what leaving does."""
     return [
         Binding("escape", "close", "Back", tooltip=close, id=f"{name}.close"),
