@@ -68,9 +68,7 @@ class Stage:
 
     @property
     def pane(self) -> VmsPane:
-        pane = self.app.panes["vms"]
-        assert isinstance(pane, VmsPane)
-        return pane
+        return self.app.vms.view
 
     async def shown(self) -> None:
         """Wait until all rows are in the list."""

@@ -44,11 +44,9 @@ class Stage:
     async def press_on(self, key: str, letter: str) -> None:
         """Press a letter on a row of the list, once that is there and the key offered."""
         await self.pilot.press("2")
-        await self.until(lambda: "vms" in self.app.panes)
-        pane = self.app.panes["vms"]
-        assert isinstance(pane, VmsPane)
-        await self.until(lambda: pane.list is not None and key in pane.list.keys)
-        assert pane.list is not None
+        await self.until(lambda: isinstance(self.app.screen, VmsPane))
+        pane = self.app.vms.view
+        await self.until(lambda: key in pane.list.keys)
         pane.list.point_at_key(key)
         await self.pilot.pause()
         await self.pilot.press(letter)

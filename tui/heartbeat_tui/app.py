@@ -122,9 +122,8 @@ class HeartbeatApp(App[None]):
         self.benchmark = self.keep(BenchmarkController(self, self.context, begin, replay))
         self.context.progress = self.benchmark.progress_text
         self.heartbeat_pane = HeartbeatPane(self.context, config, self.benchmark)
-        self.panes: dict[str, Pane] = {"heartbeat": self.heartbeat_pane}  # made so far, by mode
         for _, _, name in offered:
-            self.add_mode(name, partial(self.open_pane, name))
+            self.add_mode(name, partial(self.make_pane, name))
         if reduced_motion:
             self.animation_level = "none"
         for own in THEMES:
@@ -139,13 +138,10 @@ class HeartbeatApp(App[None]):
         self.controllers.append(controller)
         return controller
 
-    def open_pane(self, mode: str) -> Pane:
-        """Return the pane of a mode, made when it is first shown."""
-        if mode not in self.panes:
-            self.panes[mode] = self.make_pane(mode)
-        return self.panes[mode]
-
     def make_pane(self, mode: str) -> Pane:
+        """Return the pane of a mode; Textual asks for it once, when it is first shown."""
+        if mode == "heartbeat":
+            return self.heartbeat_pane
         if mode == "readiness":
             from heartbeat_tui.checks.pane import ReadinessPane
 

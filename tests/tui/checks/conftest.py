@@ -181,8 +181,8 @@ class ReadinessStage(Driven):
 
     @property
     def pane(self) -> ReadinessPane:
-        pane = self.app.panes["readiness"]
-        assert isinstance(pane, ReadinessPane)
+        pane = self.app.checks.view
+        assert pane is not None
         return pane
 
     async def held(self, survey: FakeSurveyor) -> None:

@@ -64,5 +64,5 @@ async def test_leaving_ends_the_calls_of_tpu_vms_without_a_visit_to_readiness(mo
             assert "checks" not in vars(app)
             await pilot.press("2")
             await pilot.pause()
-        assert "readiness" not in app.panes
+        assert app.checks.view is None
         assert app.checks.monitor.closed

@@ -40,9 +40,7 @@ class VmsStage(Driven):
 
     @property
     def pane(self) -> VmsPane:
-        pane = self.app.panes["vms"]
-        assert isinstance(pane, VmsPane)
-        return pane
+        return self.app.vms.view
 
     @property
     def fleet(self) -> InventoryMonitor:
