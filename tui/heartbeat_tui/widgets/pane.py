@@ -12,6 +12,7 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import Screen
 
+from heartbeat_core.columns import Order, following, turned
 from heartbeat_tui.widgets.header_footer import Foot, Sought, Tabs, TopLine
 from heartbeat_tui.widgets.text import Lines, styled
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from textual.widget import Widget
     from textual.widgets import Input
 
-    from heartbeat_core.columns import Order
     from heartbeat_tui.widgets.form import Form
     from heartbeat_tui.widgets.table import LinesList, Row, Table
 
@@ -247,14 +247,10 @@ class TablePane(ListPane, Generic[R]):
             self.unmark()
 
     def action_sort(self) -> None:
-        from heartbeat_core.columns import following
-
         self.order = following([column for column, _ in self.list.shown], self.order)
         self.draw()
 
     def on_lines_list_sorted(self, event: LinesList.Sorted) -> None:
-        from heartbeat_core.columns import turned
-
         self.order = turned(self.list.columns, self.order, event.column)
         self.draw()
 
