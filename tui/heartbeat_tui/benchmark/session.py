@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 from heartbeat_core.errors import INTERRUPTED, HeartbeatError
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from heartbeat_core.benchmark.config import BenchmarkConfig
     from heartbeat_core.benchmark.parameters import Parameter
     from heartbeat_core.benchmark.report import Report, State
     from heartbeat_core.benchmark.run import HostLine, Source
-    from heartbeat_core.benchmark.series import ChartData
+    from heartbeat_core.benchmark.series import ChartData, Series
     from heartbeat_core.benchmark.statistics import Bin
     from heartbeat_core.experiments.experiment import Experiment, Trial
     from heartbeat_core.experiments.sweep import Swept
@@ -187,7 +189,7 @@ class BenchmarkSession:
         return Snapshot(
             report,
             shown.chart,
-            histogram_of(shown, report),
+            histogram_of(shown.series, report, shown.changed),
             self.clocks(report),
             self.swept(),
             more=self.due,
@@ -254,8 +256,8 @@ def fleet_of(run: Source) -> FleetSnapshot | None:
     return FleetSnapshot(run.config, run.findings(), run.heat, run.state, run.opened, run.fresh) if isinstance(run, FleetRun) else None
 
 
-def histogram_of(run: Source, report: Report) -> Callable[[int], tuple[Bin, ...]]:
-    """Count the steady samples that the report was made of, and whatever has come since."""
+def histogram_of(series: Series, report: Report, changed: AbstractContextManager[object]) -> Callable[[int], tuple[Bin, ...]]:
+    """Count the steady samples that the report was made of, and whatever has come since; ``changed`` is held meanwhile."""
 
     def bins(most: int) -> tuple[Bin, ...]:
         # it brings NumPy, which takes 80 ms to import, and nothing needs it before there are samples
@@ -263,7 +265,7 @@ def histogram_of(run: Source, report: Report) -> Callable[[int], tuple[Bin, ...]
 
         if report.statistics is None:
             return ()
-        with run.changed:
-            return histogram(run.series.steady, report.statistics, most, report.config.products_per_sample)
+        with changed:
+            return histogram(series.steady, report.statistics, most, report.config.products_per_sample)
 
     return bins

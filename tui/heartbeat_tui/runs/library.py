@@ -10,6 +10,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import cache
@@ -30,7 +31,7 @@ from heartbeat_core.recordings.labels import Relabel
 from heartbeat_core.recordings.recording import load, recorded_report
 from heartbeat_core.settings import load_settings
 from heartbeat_core.vms.pricing import cache_file, load_prices
-from heartbeat_tui.benchmark.session import Snapshot
+from heartbeat_tui.benchmark.session import Snapshot, histogram_of
 from heartbeat_tui.runs.compared import Compared, LoadedRun, LoadResult, compare_loaded
 
 REMEMBERED = 12  # recordings that stay read; a run of a million samples takes some 10 MB
@@ -186,16 +187,8 @@ class RunLibrary:
 
 def loaded_run(series: Series, peak_cache: PeakCache) -> LoadedRun:
     """Return a recording with the snapshot that a live run is shown by."""
-    from heartbeat_core.benchmark.statistics import histogram  # which brings NumPy
-
     report = recorded_report(series, peak_cache)
-    statistics = report.statistics
-    snapshot = Snapshot(
-        report,
-        chart=series.chart,
-        histogram=lambda bins: histogram(series.steady, statistics, bins, report.config.products_per_sample) if statistics else (),
-    )
-    return LoadedRun(snapshot, series)
+    return LoadedRun(Snapshot(report, series.chart, histogram_of(series, report, nullcontext())), series)
 
 
 NEVER = datetime.min.replace(tzinfo=timezone.utc)
