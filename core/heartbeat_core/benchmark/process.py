@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import heartbeat_core
 from heartbeat_core.errors import sanitize_line
@@ -81,7 +81,7 @@ def close_pipes(process: subprocess.Popen[bytes]) -> None:
                 pipe.close()
 
 
-def kill_worker(process: subprocess.Popen[bytes]) -> None:
+def kill_worker(process: subprocess.Popen[Any]) -> None:
     """Kill a worker with all its session: --python may name a script that starts the real one and holds its pipes."""
     with contextlib.suppress(ProcessLookupError, PermissionError):  # gone already; macOS says the latter of the dead
         os.killpg(process.pid, signal.SIGKILL)

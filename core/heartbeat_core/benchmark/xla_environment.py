@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections import deque
@@ -19,8 +18,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
 
+from heartbeat_core.benchmark.process import kill_worker
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.paths import cache_folder, write_whole
 
@@ -38,7 +37,6 @@ INSTALLED_BYTES = 7_960_000_000
 NEEDED_BYTES = INSTALLED_BYTES + 2 * DOWNLOAD_BYTES
 OLDEST, NEWEST = (3, 10), (3, 13)
 PATIENCE_S = 600.0  # for the first import, from a cold disk
-END_S = 10.0  # for pip to end when asked to
 
 ABOUT_PYTHON = """
 import importlib.util, json, platform, sys
@@ -231,7 +229,7 @@ def import_torch(python: Path) -> dict[str, str]:
 def run(command: list[str], on_line: Callable[[str], None], environ: Mapping[str, str], title: str) -> None:
     """Run a command line by line; raise HeartbeatError with its last lines where it fails, and never leave it behind."""
     last: deque[str] = deque(maxlen=8)
-    child = subprocess.Popen(
+    with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -240,29 +238,18 @@ def run(command: list[str], on_line: Callable[[str], None], environ: Mapping[str
         errors="replace",
         env=dict(environ),
         start_new_session=True,  # so that its own children end with it
-    )
-    try:
-        for line in child.stdout or ():
-            if line.strip():
-                last.append(line.strip())
-                on_line(line.strip())
-        code = child.wait()
-    finally:
-        end(child)
+    ) as child:
+        try:
+            for line in child.stdout or ():
+                if line.strip():
+                    last.append(line.strip())
+                    on_line(line.strip())
+            code = child.wait()
+        finally:
+            kill_worker(child)  # by force: pip has nothing to put in order, what is half done is made anew
+            child.wait()
     if code:
         raise HeartbeatError(title, "\n".join(last), "Correct that, then run the same command again.", exit_code=3)
-
-
-def end(child: subprocess.Popen[Any]) -> None:
-    """End a child and its children, by force where it does not end when asked to."""
-    for order in (signal.SIGTERM, signal.SIGKILL):
-        if child.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, order)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(END_S)
-    if child.stdout:
-        child.stdout.close()
 
 
 @contextlib.contextmanager
