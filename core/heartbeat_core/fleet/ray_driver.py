@@ -142,15 +142,17 @@ class Driver:
             "alone": node.alone,
             "place": place,
         }
-        asked = {"num_cpus": node.amount} if self.resource == "CPU" else {"num_cpus": 0, "resources": {"TPU": node.amount}}
-        if self.resource == "GPU":
-            asked = {"num_cpus": 0, "num_gpus": 1}
+        asked: dict[str, dict[str, Any]] = {
+            "CPU": {"num_cpus": node.amount},
+            "GPU": {"num_cpus": 0, "num_gpus": 1},
+            "TPU": {"num_cpus": 0, "resources": {"TPU": node.amount}},
+        }
         actor = self.ray.remote(HostActor).options(
             max_restarts=0,
             max_task_retries=0,
             max_concurrency=8,
             scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
-            **asked,
+            **asked[self.resource],
         )
         folder = "~/.heartbeat-tui"
         return actor.remote(engine, bundle.command(folder)[1:], bundle.package(folder), order)
@@ -202,12 +204,12 @@ class Driver:
 
     async def reach(self, host: DrivenHost) -> None:
         """Wait until the actor is there; raise HeartbeatError if it does not come."""
-        ready = asyncio.ensure_future(_await(host.actor.ready.remote()))
-        if not (await asyncio.wait({ready}, timeout=START_S))[0]:
-            ready.cancel()
+        try:
+            await asyncio.wait_for(host.actor.ready.remote(), START_S)
+        except asyncio.TimeoutError as error:
             cause = f"Ray started no process on it within {START_S:.0f} s. {self.taken_on(host.node)}".rstrip()
-            raise HeartbeatError(f"{host.node.name} did not start", cause, "Look at it: ray status; ray list nodes.", exit_code=3)
-        ready.result()
+            remedy = "Look at it: ray status; ray list nodes."
+            raise HeartbeatError(f"{host.node.name} did not start", cause, remedy, exit_code=3) from error
 
     async def fetch(self, host: DrivenHost) -> None:
         async with host.fetching:
@@ -295,10 +297,6 @@ class Driver:
                 host.actor.order.remote(word)
 
 
-async def _await(reference: Any) -> Any:
-    return await reference
-
-
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     output = private_stdout()
@@ -306,7 +304,8 @@ def main() -> None:
     try:
         ray, address = connect(order["address"])
         ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-        asyncio.run(drive(ray, address, order, output))
+        asyncio.run(Driver(ray, address, order, output).run())
+        ray.shutdown()
     except HeartbeatError as error:
         values = {"title": error.title, "cause": error.cause, "remedy": error.remedy, "exit_code": error.exit_code}
         output.write(json.dumps({"type": "failed", **values}).encode() + b"\n")
@@ -314,11 +313,6 @@ def main() -> None:
         os._exit(1)  # the parent is gone, and so will be the actors
     output.flush()
     os._exit(0)
-
-
-async def drive(ray: Any, address: str, order: dict[str, Any], output: BinaryIO) -> None:
-    await Driver(ray, address, order, output).run()
-    ray.shutdown()
 
 
 if __name__ == "__main__":
