@@ -160,6 +160,11 @@ def compare_all(sides: Sequence[Sequence[MeasuredRun]], tariff: CostRates = NO_R
     return tuple(compare(sides[0], side, tariff, (titles[0], title)) for side, title in zip(sides[1:], titles[1:], strict=True))
 
 
+def figures_of(comparisons: Sequence[Comparison]) -> tuple[RunGroup, ...]:
+    """Return the sides of comparisons with one reference, which comes first."""
+    return (comparisons[0].reference, *(comparison.candidate for comparison in comparisons))
+
+
 def compare(
     reference: Sequence[MeasuredRun], candidate: Sequence[MeasuredRun], tariff: CostRates = NO_RATES, titles: tuple[str, ...] = ()
 ) -> Comparison:

@@ -11,7 +11,7 @@ from typing import Any
 
 from heartbeat_core.benchmark.protocol import Samples
 from heartbeat_core.benchmark.report import report_json
-from heartbeat_core.comparison.compare import Comparison, compare_all
+from heartbeat_core.comparison.compare import Comparison, compare_all, figures_of
 from heartbeat_core.comparison.cost import NO_RATES, CostRates
 from heartbeat_core.comparison.groups import APART, MeasuredRun, RunGroup, by_plan, group_table, price_notes, side_of
 from heartbeat_core.errors import HeartbeatError
@@ -45,7 +45,7 @@ def compare_for_export(groups: Sequence[Sequence[MeasuredRun]], rates: CostRates
         except HeartbeatError:
             return Exported((parts[0],), (), (side_of(parts[0], rates),))  # they repeat one another
     made = compare_all(parts, rates) if len(parts) > 1 else ()
-    figures = (made[0].reference, *(comparison.candidate for comparison in made)) if made else (side_of(parts[0], rates),)
+    figures = figures_of(made) if made else (side_of(parts[0], rates),)
     return Exported(tuple(parts), made, figures)
 
 

@@ -16,7 +16,7 @@ from heartbeat_core.benchmark.report import report_json
 from heartbeat_core.charts.recorded import run_chart, runs_overlay
 from heartbeat_core.charts.trend import trend_chart
 from heartbeat_core.columns import cut, sort_rows, text_table, turned
-from heartbeat_core.comparison.compare import CheckVerdict, check, compare_all
+from heartbeat_core.comparison.compare import CheckVerdict, check, compare_all, figures_of
 from heartbeat_core.comparison.groups import MeasuredRun, by_plan, check_turn, is_reference, measure, measure_each, price_notes, titles_of
 from heartbeat_core.comparison.trend import like_runs, named_runs, trend_of
 from heartbeat_core.errors import COULD_NOT_TELL, HeartbeatError
@@ -248,7 +248,7 @@ def compare_runs(args: argparse.Namespace) -> int:
 
     parts, notes = groups_of(open_index(), args)
     made = compare_all(parts, known_rates(dict(args.rate)))
-    groups = [made[0].reference, *(comparison.candidate for comparison in made)]
+    groups = figures_of(made)
     notes += price_notes(groups)
     if not args.json:
         print_notes(notes)

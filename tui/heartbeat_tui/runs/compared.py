@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from heartbeat_core.benchmark.series import Series
 from heartbeat_core.columns import aligned
-from heartbeat_core.comparison.compare import Comparison, compare_all
+from heartbeat_core.comparison.compare import Comparison, compare_all, figures_of
 from heartbeat_core.comparison.cost import CostRates
 from heartbeat_core.comparison.groups import MeasuredRun, RunGroup, check_turn, group_table, left_out, measured, plan_key
 from heartbeat_core.comparison.trend import Trend
@@ -53,7 +53,7 @@ class Compared:
 
     @property
     def groups(self) -> tuple[RunGroup, ...]:
-        return (self.comparisons[0].reference, *(comparison.candidate for comparison in self.comparisons))
+        return figures_of(self.comparisons)
 
     def at(self, rates: Mapping[str, float]) -> Compared:
         """Return the comparison with costs at these rates, US dollars an hour by device; others are from the price list."""
@@ -102,7 +102,7 @@ def compare_loaded(results: Sequence[tuple[RunEntry, LoadResult]], rates: CostRa
 
 def comparison_lines(comparisons: Sequence[Comparison], left_out: Sequence[str] = (), *, verdict: bool = True) -> Iterator[str]:
     """Return all groups column by column, then each comparison in words; for the commands and the clipboard."""
-    yield from aligned(group_table([comparisons[0].reference, *(comparison.candidate for comparison in comparisons)]))
+    yield from aligned(group_table(figures_of(comparisons)))
     warned: set[str] = set()
     for comparison in comparisons:
         yield ""
