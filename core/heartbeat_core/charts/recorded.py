@@ -17,6 +17,7 @@ from heartbeat_core.charts.spec import (
     curve_marker,
     curve_style,
     drawable,
+    legend_of,
     linear_ticks,
     tick_label,
     value_axis,
@@ -65,9 +66,7 @@ def distribution_chart(sides: Sequence[Sequence[MeasuredRun]], groups: Sequence[
         Axis(0.0, top, ticks=tuple((tick, f"{tick_label(100 * tick)} %") for tick in linear_ticks(0.0, top, max(2, height // 3)))),
         rules=tuple(RuleLine(group.ns, curve_style(number), vertical=True) for number, group in enumerate(groups)),
         curves=(*curves, *(Curve((group.ns,), (top,), curve_style(n), marker=curve_marker(n)) for n, group in enumerate(groups))),
-        legend=()
-        if len(groups) == 1
-        else tuple((curve_marker(number), name_of(group), curve_style(number)) for number, group in enumerate(groups)),
+        legend=legend_of(map(name_of, groups)),
     )
 
 

@@ -117,6 +117,12 @@ def curve_marker(number: int) -> str:
     return MARKERS[number % len(MARKERS)]
 
 
+def legend_of(names: Iterable[str]) -> tuple[tuple[str, str, str], ...]:
+    """Return the legend of curves with these names; none of a single curve."""
+    found = tuple((curve_marker(number), name, curve_style(number)) for number, name in enumerate(names))
+    return found if len(found) > 1 else ()
+
+
 def curve_of(points: Iterable[tuple[float, float]], style: str, *, joined: bool = False, marker: str = "") -> Curve:
     found = list(points)
     return Curve(tuple(x for x, _ in found), tuple(y for _, y in found), style, joined, marker)

@@ -20,6 +20,7 @@ from heartbeat_core.charts.spec import (
     curve_style,
     fitting,
     interval_curves,
+    legend_of,
     log_ticks,
     tick_label,
 )
@@ -118,7 +119,7 @@ def with_knees(spec: ChartSpec, at: Sequence[tuple[float, int]], curves: Sequenc
             for value, number in at
             if spec.x.low <= value <= spec.x.high
         ),
-        legend=tuple((curve_marker(number), curve.name, curve_style(number)) for number, curve in enumerate(curves) if several),
+        legend=legend_of(curve.name for curve in curves),
     )
 
 
