@@ -17,6 +17,7 @@ from heartbeat_core.benchmark.series import ChipFigures, Series
 from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_core.benchmark.tpu_chips import chip_by_name
 from heartbeat_core.benchmark.verdict import Quality, Verdict, faster_than_peak, judge, quality_of
+from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.units import format_ns, format_share, significant
 
 if TYPE_CHECKING:
@@ -108,6 +109,14 @@ class Report:
         if self.floor is None or self.statistics is None or self.handbook is not None:
             return False
         return faster_than_peak(self.config.workload, self.statistics.median_ns, self.floor)
+
+    @property
+    def error(self) -> HeartbeatError | None:
+        """Return what a run that did not end well says of itself."""
+        ending = self.ending
+        if ending is None or ending.clean:
+            return None
+        return HeartbeatError(ending.title, ending.cause, ending.remedy, exit_code=ending.exit_code)
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -126,6 +126,11 @@ class Source(ABC):
         """Return a line for each of several hosts that run at once, none for a single run."""
         return ()
 
+    @property
+    def kept_at(self) -> Path | None:
+        """Return the recording of a run that is over; one that wrote nothing has none."""
+        return self.path if self.path is not None and self.path.exists() else None
+
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait for the end; return whether it came."""
         with self.changed:

@@ -96,8 +96,7 @@ class Experiment(ABC):
         """Take the report of a trial that is over, and where it was recorded."""
         if self.stopped and report.ending is not None and report.ending.kind == "stopped":
             return  # stopped with the experiment: its recording stays, the figures do without
-        error = ending_error(report)
-        self.keep(trial, None if error else report, error, path)
+        self.keep(trial, None if report.error else report, report.error, path)
 
     def refused(self, trial: Trial, error: HeartbeatError) -> None:
         self.keep(trial, None, error, None)
@@ -124,23 +123,10 @@ def carry_out(experiment: Experiment, begin: Callable[[BenchmarkConfig, Label], 
             yield TrialStarted(trial, source)
             source.wait()
             report = source.report()
-            experiment.ended(trial, report, kept_at(source))
+            experiment.ended(trial, report, source.kept_at)
         finally:
             source.close()
         yield TrialFinished(trial, report)
-
-
-def kept_at(source: Source) -> Path | None:
-    """Find the recording of a run that is over; one that wrote nothing has none."""
-    return source.path if source.path is not None and source.path.exists() else None
-
-
-def ending_error(report: Report) -> HeartbeatError | None:
-    """Return what a run that did not end well says of itself."""
-    ending = report.ending
-    if ending is None or ending.clean:
-        return None
-    return HeartbeatError(ending.title, ending.cause, ending.remedy, exit_code=ending.exit_code)
 
 
 class BothMethods(Experiment):

@@ -15,7 +15,7 @@ from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.roofline import PeakCache, Roof
 from heartbeat_core.benchmark.serving import ServingLimit, by_measurement
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.experiments.experiment import Experiment, Trial, ending_error
+from heartbeat_core.experiments.experiment import Experiment, Trial
 from heartbeat_core.experiments.knee import Knee, MeasuredPoint, find_knee, knee_meaning, knee_notes
 from heartbeat_core.recordings.recording import load, recorded_report
 from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share, significant
@@ -199,9 +199,8 @@ def load_sweep(paths: Iterable[Path], peak_cache: PeakCache, group: str = "") ->
     points = []
     for path, series in recorded.items():
         report = recorded_report(series, peak_cache)
-        error = ending_error(report)
         at = {axis.name: value_of(series.config, axis.name) or 0 for axis in axes}
-        points.append(SweepPoint(at, series.config, None if error else report, error, path))
+        points.append(SweepPoint(at, series.config, None if report.error else report, report.error, path))
     return Swept(axes, tuple(points), len(points), group)
 
 

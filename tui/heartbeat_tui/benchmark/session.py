@@ -147,12 +147,10 @@ class BenchmarkSession:
 
     def report_end(self) -> None:
         """Report the end of a trial to its experiment, once."""
-        from heartbeat_core.experiments.experiment import kept_at
-
         with self.reporting:
             run, experiment, trial = self.run, self.experiment, self.trial
             if run is not None and run.ending is not None and experiment is not None and trial is not None:
-                experiment.ended(trial, run.shown().report(), kept_at(run))
+                experiment.ended(trial, run.shown().report(), run.kept_at)
                 self.trial, self.reported = None, self.reported + 1
 
     def change(self, begin: Callable[[], Source]) -> None:

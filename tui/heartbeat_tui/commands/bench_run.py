@@ -23,7 +23,7 @@ from heartbeat_core.charts.latency import host_curves, overlay_chart
 from heartbeat_core.charts.recorded import run_chart
 from heartbeat_core.charts.sweep import latency_sweep_chart, roofline_chart
 from heartbeat_core.errors import COULD_NOT_TELL, INTERRUPTED, HeartbeatError
-from heartbeat_core.experiments.experiment import BothMethods, Experiment, Trial, TrialStarted, carry_out, ending_error, kept_at
+from heartbeat_core.experiments.experiment import BothMethods, Experiment, Trial, TrialStarted, carry_out
 from heartbeat_core.experiments.repeat import Repeat, repeat_json
 from heartbeat_core.experiments.sweep import Sweep, sweep_json
 from heartbeat_core.launcher import Launcher
@@ -112,7 +112,7 @@ class StreamOut:
 def single(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfig) -> int:
     finished, interrupted = run_once(args, launcher, config, label_of(args))
     report = finished.report()
-    print_run(args, report, finished.series, kept_at(finished))
+    print_run(args, report, finished.series, finished.kept_at)
     return INTERRUPTED if interrupted else exit_code(report)
 
 
@@ -153,7 +153,7 @@ def compare(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfi
     runs: list[Run] = []
     while not interrupted and (trial := experiment.next()) is not None:
         finished, interrupted = run_once(args, launcher, trial.config, label_in(args, experiment.label_of(trial)))
-        experiment.ended(trial, finished.report(), kept_at(finished))
+        experiment.ended(trial, finished.report(), finished.kept_at)
         runs.append(finished)
     if len(runs) < experiment.total:
         return INTERRUPTED if interrupted else exit_code(runs[0].report())
@@ -166,7 +166,7 @@ def compare(args: argparse.Namespace, launcher: Launcher, config: BenchmarkConfi
         from heartbeat_tui.commands.bench_output import print_comparison, print_group
 
         print_comparison(handbook, synchronized, why)
-        print_group(experiment.group, any(map(kept_at, runs)), "list {}")
+        print_group(experiment.group, any(run.kept_at for run in runs), "list {}")
     # the handbook's number is expected to be impossible: only the synchronized run decides
     return INTERRUPTED if interrupted else exit_code(synchronized)
 
@@ -225,14 +225,14 @@ def watch(run: Source, runs: Mapping[str, Source], stop: Callable[[], object]) -
 
 def complain_of(report: Report) -> None:
     """State on stderr how a run ended, if not well."""
-    if error := ending_error(report):
-        print_error(error)
+    if report.error:
+        print_error(report.error)
 
 
 def exit_code(report: Report) -> int:
     """Judge a run that is over."""
-    if error := ending_error(report):
-        return error.exit_code
+    if report.error:
+        return report.error.exit_code
     failed = report.verdict.kind == "impossible" or (report.proof is not None and not report.proof.passed)
     return 1 if failed else 0
 

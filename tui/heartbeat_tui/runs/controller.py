@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, TypeVar
 from heartbeat_core.benchmark.backends import BACKENDS
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.experiments.experiment import kept_at
 from heartbeat_core.recordings.entry import RunEntry
 from heartbeat_core.units import format_bytes
 from heartbeat_tui.benchmark.text import config_sentence
@@ -139,7 +138,7 @@ class RunsController(Controller):
     def compare_run_made(self) -> None:
         """Compare the run in the Heartbeat pane with the reference chosen in the Runs pane, else with the latest comparable one."""
         run = self.benchmark.session.run
-        path = kept_at(run) if run is not None else None
+        path = run.kept_at if run is not None else None
         if path is None:
             self.report(NO_RUN)
         else:
