@@ -10,7 +10,6 @@ from heartbeat_tui.widgets.table import LinesList
 class Numbers(LinesList):
     """Rows that say their keys, and count how often one is drawn."""
 
-    heading = "KEY"
     drawn = 0
 
     def draw_row(self, index: int, width: int) -> Content:
@@ -18,19 +17,18 @@ class Numbers(LinesList):
         self.drawn += 1
         return Content(f"row {self.keys[index]}")
 
-    def draw_heading(self, width: int) -> Content | None:
-        del width
-        return Content(self.heading) if self.heading else None
+    def draw_heading(self) -> Content:
+        return Content("KEY")
 
     def heading_clicked(self, x: int) -> None:
         self.app.told.append(f"heading {x}")  # type: ignore[attr-defined]
 
 
 class Host(App[None]):
-    def __init__(self, heading: str = "KEY") -> None:
+    def __init__(self, head_lines: int = 1) -> None:
         super().__init__()
         self.list = Numbers()
-        self.list.heading = heading
+        self.list.head_lines = head_lines
         self.told: list[str] = []
 
     def compose(self) -> ComposeResult:
@@ -64,7 +62,7 @@ async def test_the_heading_stays_while_the_rows_move() -> None:
 
 
 async def test_without_a_heading_the_rows_begin_at_the_top() -> None:
-    app = Host(heading="")
+    app = Host(head_lines=0)
     async with app.run_test(size=(20, 5)) as pilot:
         app.list.show_keys(keys(1, 2))
         await pilot.pause()

@@ -63,10 +63,10 @@ class FleetTable(Table[HostFinding]):
     def strip_width(self) -> int:
         return min(MOST_STRIP, self.size.width - MARGIN - sum(cells + GAP for _, cells in self.shown))
 
-    def draw_heading(self, width: int) -> Content:
+    def draw_heading(self) -> Content:
         each = f", {self.heat.cell_s(self.strip_width):g} s a cell"
         title = "OVER TIME" + each * (self.strip_width >= len("OVER TIME" + each))
-        return super().draw_heading(width) + styled(" " * GAP + title, "quiet")
+        return super().draw_heading() + styled(" " * GAP + title, "quiet")
 
     def draw_row(self, index: int, width: int) -> Content:
         cells = [heat_cell(ratio, self.max_slow) for ratio in self.heat.row(self.keys[index], self.strip_width)]

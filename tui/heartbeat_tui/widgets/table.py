@@ -21,8 +21,8 @@ from heartbeat_tui.widgets.text import STYLES, styled_line
 class LinesList(ScrollView, can_focus=True):
     """Rows to move through, each known by its key; the row at the cursor stays the same while others come and go.
 
-    A subclass keeps its rows, draws one in ``draw_row``, and calls ``show_keys`` after a change. Its heading, if
-    ``draw_heading`` returns one, stays while the rows move.
+    A subclass keeps its rows, draws one in ``draw_row``, and calls ``show_keys`` after a change. A heading of one line, where it has
+    ``head_lines``, stays while the rows move.
     """
 
     DEFAULT_CSS = """
@@ -38,6 +38,7 @@ class LinesList(ScrollView, can_focus=True):
         Binding("enter", "choose", "Open", show=False),
     ]
     ALLOW_SELECT = False
+    head_lines = 0
 
     class Pointed(Message):
         """The cursor is on another row."""
@@ -69,10 +70,9 @@ class LinesList(ScrollView, can_focus=True):
         """Return row ``index`` as one line, of which at most ``width`` cells are visible."""
         raise NotImplementedError
 
-    def draw_heading(self, width: int) -> Content | None:
-        """Return the line above the rows; None if there is none."""
-        del width
-        return None
+    def draw_heading(self) -> Content:
+        """Return the line above the rows."""
+        raise NotImplementedError
 
     def heading_clicked(self, x: int) -> None:
         """Handle a click on the heading, ``x`` cells from the left."""
@@ -95,10 +95,6 @@ class LinesList(ScrollView, can_focus=True):
         self.refresh()
         self.call_after_refresh(self.reveal)  # once the scrollbar knows of the rows
 
-    @property
-    def head_lines(self) -> int:
-        return 0 if self.draw_heading(self.size.width) is None else 1
-
     def fit(self) -> None:
         self.virtual_size = Size(self.scrollable_content_region.width, len(self.keys) + self.head_lines)
 
@@ -115,7 +111,7 @@ class LinesList(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         width, head = self.size.width, self.head_lines
         if y < head:
-            return self.strip(self.draw_heading(width) or Content(""), width)
+            return self.strip(self.draw_heading(), width)
         index = y - head + self.scroll_offset.y
         if not 0 <= index < len(self.keys):
             return Strip.blank(width, self.rich_style)
@@ -202,6 +198,8 @@ MARGIN = 4  # cells before the first column: the cursor, and a mark of two cells
 class Table(LinesList, Generic[R]):
     """Rows in columns; a click on a title sorts by it. ``marks`` are what stands before the rows of these keys."""
 
+    head_lines = 1
+
     def __init__(self, columns: Sequence[ColumnSpec[R]], order: Order, *, id: str) -> None:  # noqa: A002  # Textual's name
         super().__init__(id=id)
         self.columns = [column for column in columns if column.screen]
@@ -257,12 +255,7 @@ class Table(LinesList, Generic[R]):
         self.widths = {}
         self.choose_columns()
 
-    @property
-    def head_lines(self) -> int:
-        return 1
-
-    def draw_heading(self, width: int) -> Content:
-        del width
+    def draw_heading(self) -> Content:
         return styled_line([(" " * MARGIN, "plain"), *((text, style) for text, style, _ in title_texts(self.shown, self.order))])
 
     def draw_row(self, index: int, width: int) -> Content:
