@@ -65,6 +65,11 @@ def format_count(count: int) -> str:
     return scaled(count, ((1e6, "million"), (1e9, "billion"), (1e12, "trillion")))
 
 
+def plural(count: int, noun: str) -> str:
+    """Write a count and what is counted: "1 run", "1,200 runs"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def format_share(share: float | None) -> str:
     """Write a share of 1 as a percentage: "71 %", "5.3 %"."""
     return NOTHING if share is None else f"{significant(100 * share, 2)} %"

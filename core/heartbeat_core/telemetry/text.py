@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from heartbeat_core.units import NOTHING, format_bytes, format_share
+from heartbeat_core.units import NOTHING, format_bytes, format_share, plural
 
 if TYPE_CHECKING:
     from heartbeat_core.benchmark.report import Report
@@ -57,7 +57,7 @@ def chip_rows(chips: ChipFigures | None) -> list[Row]:
         return rows
     if device is not None:
         which = f"the busiest of {len(chips.devices)} devices; " if len(chips.devices) > 1 else ""
-        source = f"{which}by {chips.source}, {chips.readings:,} reading{'' if chips.readings == 1 else 's'}"
+        source = f"{which}by {chips.source}, {plural(chips.readings, 'reading')}"
         whole = f"of {format_bytes(device.total_bytes)}, " if device.total_bytes is not None else ""
         if device.peak_bytes is not None:
             rows.append((memory_of(chips), format_bytes(device.peak_bytes), f"{whole}the peak in use; {source}"))

@@ -19,7 +19,7 @@ from heartbeat_core.benchmark.parameters import OF_WORKLOAD, SWEPT, WORDS, Param
 from heartbeat_core.benchmark.workload import HANDBOOK, MatMul, Workload, check_dimension, field_names
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.launcher import MachineLimits
-from heartbeat_core.units import parse_duration
+from heartbeat_core.units import parse_duration, plural
 from heartbeat_tui.benchmark.header import work_in_words
 from heartbeat_tui.benchmark.text import clock, config_sentence, device_here
 from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
@@ -219,7 +219,6 @@ class SweepForm(Form):
 
     def sentences(self) -> Sequence[Content]:
         points = grid(self.axes)
-        count = len(points)
         config, work = self.config, self.config.workload
         names = {axis.name for axis in self.axes}
         rest = ", ".join(f"{name} {getattr(work, name)}" for name in field_names(type(work)) if name not in names)
@@ -229,7 +228,7 @@ class SweepForm(Form):
             each = replace(config, duration_s=config.duration_s or 1.0, iterations=None)
         about = sum(self.limits.seconds(varied(each, values)) or 0.0 for values in points)
         return [
-            styled(f"{count} point{'' if count == 1 else 's'} on {device_here(config.backend)}, {rest}.", "strong"),
+            styled(f"{plural(len(points), 'point')} on {device_here(config.backend)}, {rest}.", "strong"),
             styled(f"Each is a process of its own that runs for {length}, at least 12 iterations; too large ones are skipped.", "quiet"),
             styled(f"All take about {clock(about)}.", "quiet"),
         ]

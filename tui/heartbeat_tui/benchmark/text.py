@@ -11,7 +11,7 @@ from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.serving import STEP_TITLES, serving_rows, step_cells, step_figures
 from heartbeat_core.benchmark.verdict import TOO_FEW, badge
 from heartbeat_core.telemetry.text import chip_rows
-from heartbeat_core.units import NOTHING, TIME, format_bytes_rate, format_count, format_ns, format_rate, format_share, significant
+from heartbeat_core.units import NOTHING, TIME, format_bytes_rate, format_count, format_ns, format_rate, format_share, plural, significant
 from heartbeat_tui.widgets.text import sentence
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def config_sentence(config: BenchmarkConfig, vm: str = "") -> str:
     how = HOW[config.method].format(window=config.window, repeats=config.repeats)
     count = config.warmup
     warm = f", after {count} warm-up iteration{'' if count == 1 else 's'}" if count else ", without warm-up"
-    threads = f" with {config.threads} thread{'' if config.threads == 1 else 's'}" if config.threads else ""
+    threads = f" with {plural(config.threads, 'thread')}" if config.threads else ""
     precision = "" if config.precision == "default" else f" at {config.precision} precision"
     work = config.workload
     where = device_here(config.backend) if not vm else f"{BACKENDS[config.backend].label} of {vm}"
@@ -75,7 +75,7 @@ def config_line(config: BenchmarkConfig, environment: Mapping[str, Any], width: 
     """Return the config in one line, as much of it as fits: backend, threads, dtype, shape, method, warm-up."""
     threads = environment.get("threads") or config.threads
     parts = [
-        f"{config.backend}, {threads} thread{'' if threads == 1 else 's'}" if threads else config.backend,
+        f"{config.backend}, {plural(threads, 'thread')}" if threads else config.backend,
         config.workload.dtype if config.precision == "default" else f"{config.workload.dtype} ({config.precision})",
         config.workload.shape,
         config.method,

@@ -16,7 +16,7 @@ from heartbeat_core.cloud.target import Target
 from heartbeat_core.columns import StyledText, cut
 from heartbeat_core.diagnosis.model import Remedy
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.units import scaled
+from heartbeat_core.units import plural, scaled
 
 if TYPE_CHECKING:
     from heartbeat_tui.checks.monitor import Checklist, Watch
@@ -185,7 +185,7 @@ def headline(checklist: Checklist | None, *, failed: bool = False) -> Line:
     goal: StyledText = (goal_of(report.target), "plain")
     answered, steps = len(report.results), report.steps_left
     if answered < total:
-        so_far = f" · {steps} step{'s' * (steps != 1)} so far" if steps else ""
+        so_far = f" · {plural(steps, 'step')} so far" if steps else ""
         doing = "checking" if checklist.busy else "checked"
         return ((f"{PENDING} {doing} {answered} of {total}", "accent"), goal, (so_far, "attention"))
     glyph, kind = {True: ("✓", "ok"), False: ("●", "failed"), None: ("?", "attention")}[report.ready]

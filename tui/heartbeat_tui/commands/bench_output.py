@@ -24,7 +24,7 @@ from heartbeat_core.experiments.repeat import Candidate, Repeat
 from heartbeat_core.experiments.sweep import TITLES, SweepPoint, Swept, point_cells, titles_of
 from heartbeat_core.fleet.multi_host import FleetRun
 from heartbeat_core.telemetry.text import chip_rows
-from heartbeat_core.units import NOTHING, format_bytes, format_bytes_rate, format_ns, format_rate, format_share, significant
+from heartbeat_core.units import NOTHING, format_bytes, format_bytes_rate, format_ns, format_rate, format_share, plural, significant
 
 WIDTH = 100
 Row = tuple[str, str, str]
@@ -57,7 +57,7 @@ def print_report(report: Report, recording: Path | None, usd_per_hour: float | N
     """Print the handbook's own lines, then the table of figures, and where the recording is kept."""
     console = console_of()
     config, environment = report.config, report.environment
-    threads = f", {counted(count, 'thread')}" if (count := environment.get("threads")) else ""
+    threads = f", {plural(count, 'thread')}" if (count := environment.get("threads")) else ""
     console.print(
         f"{config.workload.shape} {config.workload.dtype} · {config.backend}{threads} · {config.method} · warm-up {config.warmup}"
     )
@@ -166,7 +166,7 @@ def statistics_rows(report: Report) -> Iterator[Row]:
         if q != 0.5:
             yield f"p{100 * q:g}", format_ns(ns), ""
     yield "min", format_ns(stats.min_ns), ""
-    yield "max", format_ns(stats.max_ns), counted(stats.outliers, "outlier") if stats.outliers else ""
+    yield "max", format_ns(stats.max_ns), plural(stats.outliers, "outlier") if stats.outliers else ""
     for name, ns in report.split.items():
         yield name, format_ns(ns), format_share(ns / stats.median_ns) + " of the median" if stats.median_ns else ""
 
@@ -186,17 +186,13 @@ def throughput_rows(report: Report) -> Iterator[Row]:
         yield "of peak", format_share(report.share), f"{format_ns(report.floor.ns)} at best, by {bound}; {report.floor.roof.source}"
 
 
-def counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
 def start_rows(report: Report) -> Iterator[Row]:
     """Return the rows of what came before the steady state, each timed apart."""
     if report.cold_ns:
         times = f"{report.cold_ns / report.statistics.median_ns:.1f} × the median" if report.statistics else ""
         yield "cold", format_ns(report.cold_ns), times
     if report.compiles:
-        yield "compile", format_ns(report.compile_ns), counted(report.compiles, "compilation")
+        yield "compile", format_ns(report.compile_ns), plural(report.compiles, "compilation")
     for name, detail in (("allocate", "drawing both operands"), ("transfer", "to the device")):
         ns = report.stages.get(name)
         if ns is not None:

@@ -15,7 +15,7 @@ from heartbeat_core.comparison.groups import MeasuredRun, RunGroup, check_turn, 
 from heartbeat_core.comparison.trend import Trend
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.entry import RunEntry
-from heartbeat_core.units import format_interval, format_ns
+from heartbeat_core.units import format_interval, format_ns, plural
 
 if TYPE_CHECKING:
     from heartbeat_tui.benchmark.session import Snapshot
@@ -133,6 +133,6 @@ def trend_lines(trend: Trend) -> Iterator[tuple[str, str]]:
     changes = sum(bool(point.change) for point in trend.points)
     yield "", "plain"
     share = f"{100 * trend.allowed:g} %"
-    runs = "run" if len(trend.points) == 1 else "runs"
-    yield f"{changes or 'No'} change{'' if changes == 1 else 's'} of more than {share} in {len(trend.points)} {runs}.", "strong"
+    counted = plural(changes, "change") if changes else "No changes"
+    yield f"{counted} of more than {share} in {plural(len(trend.points), 'run')}.", "strong"
     yield from ((line, "attention") for line in trend.left_out)

@@ -14,6 +14,7 @@ from heartbeat_core.export.export import FORMATS
 from heartbeat_core.paths import expanded
 from heartbeat_core.recordings.entry import RunEntry
 from heartbeat_core.recordings.labels import Relabel, check_label
+from heartbeat_core.units import plural
 from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
 from heartbeat_tui.widgets.text import styled
 
@@ -73,7 +74,7 @@ class ExportForm(Form):
         return found
 
     def sentences(self) -> Sequence[Content]:
-        return [styled(f"{len(self.entries)} run{'s' * (len(self.entries) > 1)} to {self.path.absolute()}", "quiet")]
+        return [styled(f"{plural(len(self.entries), 'run')} to {self.path.absolute()}", "quiet")]
 
 
 def label_of(texts: Mapping[str, str]) -> Label:

@@ -10,7 +10,7 @@ from datetime import datetime
 from heartbeat_core.benchmark.verdict import QUALITY_MARKS, badge
 from heartbeat_core.columns import ColumnSpec, Order, StyledText, sort_rows
 from heartbeat_core.recordings.entry import RunEntry
-from heartbeat_core.units import NOTHING, format_bytes, format_count, format_interval, format_ns, format_rate, format_share
+from heartbeat_core.units import NOTHING, format_bytes, format_count, format_interval, format_ns, format_rate, format_share, plural
 
 NEWEST: Order = ("started", True)
 GROUP = "group: "
@@ -137,7 +137,7 @@ def dtype_text(entry: RunEntry) -> str:
 
 
 def attempts(hidden: int) -> str:
-    return f"{hidden:,} attempt{'' if hidden == 1 else 's'} without a sample"
+    return f"{plural(hidden, 'attempt')} without a sample"
 
 
 def number(value: float | None, form: Callable[[float], str]) -> str:

@@ -10,7 +10,7 @@ from heartbeat_core.benchmark.verdict import badge
 from heartbeat_core.columns import StyledText, text_table
 from heartbeat_core.errors import sanitize_line
 from heartbeat_core.recordings.entry import RunEntry
-from heartbeat_core.units import NOTHING, format_bytes, format_interval, format_ns, format_rate, format_share
+from heartbeat_core.units import NOTHING, format_bytes, format_interval, format_ns, format_rate, format_share, plural
 from heartbeat_tui.runs.rows import COLUMNS, RunRow, attempts, run_row, time_text
 from heartbeat_tui.widgets.text import sentence
 
@@ -66,7 +66,7 @@ def count_text(runs: RunListing, shown: int, query: str, hidden: int = 0) -> str
     entries = runs.entries
     if entries is None:
         return "runs"
-    count = f"{len(entries) - hidden:,} run{'' if len(entries) - hidden == 1 else 's'}"
+    count = plural(len(entries) - hidden, "run")
     size = format_bytes(sum(entry.bytes for entry in entries))
     text = f"{shown:,} of {count} with {query!r}" if query else f"{count} · {size}"
     return f"{text} · a shows {attempts(hidden)}" if hidden else text

@@ -12,6 +12,7 @@ from heartbeat_core.cloud.tpu import EVERYWHERE, Node, QueuedResource
 from heartbeat_core.columns import StyledText, cut
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
 from heartbeat_core.diagnosis.model import Diagnosis, Remedy
+from heartbeat_core.units import plural
 from heartbeat_core.vms.columns import VmRow
 from heartbeat_core.vms.inventory import Transition, age_s, age_words
 from heartbeat_core.vms.pricing import Rates, cost_so_far, money, rate_of, unit_price
@@ -26,10 +27,6 @@ STALE_S = 20.0  # from this age on an answer is marked as old
 
 def clock_time(at: datetime) -> str:
     return at.astimezone().strftime("%H:%M:%S")
-
-
-def plural(count: int, word: str) -> str:
-    return f"{count:,} {word}{'s' * (count != 1)}"
 
 
 def counts(view: InventoryView, rows: Sequence[VmRow], shown: int) -> str:
