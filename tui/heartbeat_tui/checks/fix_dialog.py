@@ -16,7 +16,7 @@ from heartbeat_core.checks.fix_runner import FixRun, fill_in, fix_mode
 from heartbeat_core.checks.result import Result
 from heartbeat_core.diagnosis.model import Remedy
 from heartbeat_tui.checks.text import STATUS_STYLES, costs, labelled
-from heartbeat_tui.widgets.dialogs import CommandScreen
+from heartbeat_tui.widgets.dialogs import CommandScreen, DialogBox
 from heartbeat_tui.widgets.text import Lines, styled, styled_line
 
 if TYPE_CHECKING:
@@ -78,9 +78,7 @@ class FixDialog(CommandScreen):
         self.code: int | None = None
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="panel") as box:
-            box.border_title = "fix"
-            box.border_subtitle = "DEMO" if self.emulated else ""
+        with DialogBox("fix", demo=self.emulated):
             with VerticalScroll(classes="scroll", can_focus=False):
                 yield Lines(id="fix-text")
                 yield Lines(id="fix-command", classes="command")

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Input
 
 from heartbeat_core.checks.fix_runner import FixRun
@@ -25,7 +25,7 @@ from heartbeat_core.vms.serialize import as_yaml, node_json, queued_json
 from heartbeat_core.vms.vocabulary import ACTIONS, Change, Resource, command_of, queue_of
 from heartbeat_tui.vms.model import InventoryView, Job
 from heartbeat_tui.vms.text import Line, job_head, meaning, outcome_lines, rated, step_lines, yaml_line
-from heartbeat_tui.widgets.dialogs import CommandScreen, Modal
+from heartbeat_tui.widgets.dialogs import CommandScreen, DialogBox, Modal
 from heartbeat_tui.widgets.header_footer import KeyButton
 from heartbeat_tui.widgets.text import Lines, styled, styled_line
 
@@ -61,8 +61,7 @@ class JobScreen(Modal[None]):
         return next(job for job in self.view.jobs if job.id == self.number)
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="panel", id="job") as box:
-            box.border_subtitle = "DEMO" if self.view.endpoint else ""
+        with DialogBox("", demo=bool(self.view.endpoint)):
             yield Lines(id="job-head")
             with VerticalScroll(id="job-scroll", classes="scroll"):
                 yield Lines(id="job-summary")
@@ -87,7 +86,7 @@ class JobScreen(Modal[None]):
     def draw(self) -> None:
         job, now = self.job, self.now()
         others = f" ({[each.id for each in self.view.jobs].index(job.id) + 1} of {len(self.view.jobs)})" if len(self.view.jobs) > 1 else ""
-        self.query_one("#job").border_title = f"{job.what} {job.name}{others}"
+        self.query_one(DialogBox).border_title = f"{job.what} {job.name}{others}"
         self.query_one("#job-head", Lines).set_lines([styled(*job_head(job, now))])
         summary = f"{job.summary}; fallback zones {', '.join(job.zones)}" if job.zones else job.summary
         self.query_one("#job-summary", Lines).set_lines([styled(summary, "quiet")])
@@ -161,9 +160,7 @@ class SetUp(CommandScreen):
 
     def compose(self) -> ComposeResult:
         several = f" on each of its {self.hosts} hosts" if self.hosts > 1 else ""
-        with Vertical(classes="panel") as box:
-            box.border_title = f"set up {self.vm}{several}"
-            box.border_subtitle = "DEMO" if self.emulated else ""
+        with DialogBox(f"set up {self.vm}{several}", demo=self.emulated):
             yield Lines(id="setup-what").with_text(styled(WHAT, "plain"))
             yield Lines(classes="command").with_text(styled(self.shown, "command"))
             with VerticalScroll(id="output"):
@@ -227,9 +224,7 @@ class Ask(Modal[bool]):
         self.question, self.emulated = question, emulated
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="panel") as box:
-            box.border_title = self.question.title
-            box.border_subtitle = "DEMO" if self.emulated else ""
+        with DialogBox(self.question.title, demo=self.emulated):
             with VerticalScroll(id="ask-scroll", classes="scroll", can_focus=False):
                 yield Lines(id="ask-said").with_text(*(styled_line(line) for line in self.question.said))
             with VerticalScroll(id="ask-commands", classes="scroll command", can_focus=False):
@@ -290,9 +285,7 @@ class Describe(Modal[None]):
         self.text = ""
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="panel") as box:
-            box.border_title = self.key.rpartition("/")[2]
-            box.border_subtitle = "DEMO" if self.view.endpoint else ""
+        with DialogBox(self.key.rpartition("/")[2], demo=bool(self.view.endpoint)):
             with VerticalScroll(id="describe-scroll", classes="scroll"):
                 yield Lines(id="describe-meaning")
                 yield Lines(id="describe-text")

@@ -19,6 +19,14 @@ from heartbeat_tui.widgets.text import Lines, styled
 T = TypeVar("T")
 
 
+class DialogBox(Vertical):
+    """The box of a dialog; ``demo`` where it acts on the emulator."""
+
+    def __init__(self, title: str, *, demo: bool) -> None:
+        super().__init__(classes="panel")
+        self.border_title, self.border_subtitle = title, "DEMO" if demo else ""
+
+
 class Modal(ModalScreen[T]):
     """The base of dialogs; a subclass composes a ``.panel``, in it optionally a ``.command`` and ``.keys``."""
 
