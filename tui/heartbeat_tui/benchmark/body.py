@@ -17,10 +17,10 @@ from heartbeat_core.columns import aligned
 from heartbeat_core.telemetry.text import chip_line, memory_of, share
 from heartbeat_core.units import format_bytes, format_ns, format_rate
 from heartbeat_tui.benchmark.session import MethodComparison, Snapshot
-from heartbeat_tui.benchmark.text import SHOWN_FINDINGS, badge_of, check_words, doing, findings
+from heartbeat_tui.benchmark.text import SHOWN_FINDINGS, badge_of, check_words, findings, waiting_words
 from heartbeat_tui.widgets.chart import Chart, Make
 from heartbeat_tui.widgets.histogram import Histogram, bar
-from heartbeat_tui.widgets.text import Lines, LiveLines, retitle, sentence, styled, styled_line
+from heartbeat_tui.widgets.text import Lines, LiveLines, retitle, styled, styled_line
 
 BEFORE = "The handbook's method runs first, then the same work with every iteration synchronized."
 
@@ -37,10 +37,6 @@ def box(report: Report | None, counted: str) -> list[Content]:
         styled(counted, "quiet"),
         Content.assemble(f"{'would need ' if report.verdict.kind == 'impossible' else ''}{rate}   ", styled(word, style)),
     ]
-
-
-def waiting_words(report: Report) -> str:
-    return f"{sentence(doing(report))[:-1]} …"
 
 
 def handbook_counted(report: Report | None) -> str:

@@ -220,7 +220,7 @@ def findings(report: Report) -> list[tuple[str, str]]:
     if ending is not None and not ending.clean:
         lines.append((f"✗ {' '.join(sentence(part) for part in (ending.title, ending.cause, ending.remedy) if part)}", "failed"))
     if report.state in ("starting", "finishing"):
-        lines.append((f"{sentence(doing(report))[:-1]} …", "quiet"))
+        lines.append((waiting_words(report), "quiet"))
     if report.state == "stopping":
         under_way = "the handbook's loop" if report.config.method == "handbook" else "this iteration"
         lines.append((f"Stopping after {under_way}. Press s again to stop now, without the result check.", "quiet"))
@@ -259,6 +259,10 @@ def judged(report: Report) -> list[tuple[str, str]]:
         advice = ""
     lines = [(f"{glyph} {kind.capitalize()}: {worst.rstrip('.')}.{advice}", style)]
     return lines + [(f"{'!' if kind != 'plausible' else glyph} {sentence(reason)}", style) for reason in others]
+
+
+def waiting_words(report: Report) -> str:
+    return f"{sentence(doing(report))[:-1]} …"
 
 
 def doing(report: Report) -> str:
