@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from textual.content import Content
 
 from heartbeat_core.cloud.accelerators import Provisioning, find_accelerator
 from heartbeat_core.cloud.gcloud_config import SourcedValue
-from heartbeat_core.cloud.target import NOT_SET, ZONE, Target, TargetOffers
+from heartbeat_core.cloud.target import NOT_SET, ZONE, Target
 from heartbeat_core.vms.pricing import Rates, estimate, money, unit_price, why_unpriced
 from heartbeat_core.vms.quota_headroom import QuotaHeadroom
 from heartbeat_core.vms.request import CreateRequest, by_default, first_request
@@ -75,55 +75,6 @@ def texts_of(request: CreateRequest) -> dict[str, str]:
     }
 
 
-def request_of(texts: Mapping[str, str], project: str) -> CreateRequest:
-    """Return the request that the fields describe, which may have problems."""
-    text = {name: value.strip() for name, value in texts.items()}
-    pairs = [part.partition("=") for part in text["labels"].split(",") if part.strip()]
-    rest: dict[str, Any] = {name: text[name] for name in ("service_account", "network", "subnetwork", "startup_script", "max_run_time")}
-    return CreateRequest(
-        project,
-        text["zone"],
-        text["name"],
-        text["accelerator_type"],
-        text["runtime_version"],
-        cast("Provisioning", text["provisioning"]),
-        queued=text["queued"] == YES,
-        external_ip=text["external_ip"] == YES,
-        labels={key.strip(): value.strip() for key, _, value in pairs},  # one without "=" has no value, which is allowed
-        **rest,
-    )
-
-
-def zones_of(text: str, zone: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part for part in text.replace(",", " ").split() if part != zone))
-
-
-def zones_problem(texts: Mapping[str, str], offered: TargetOffers | None) -> Note | None:
-    zones = zones_of(texts["zones"], texts["zone"].strip())
-    wrong = next((zone for zone in zones if not ZONE.fullmatch(zone)), None)
-    if wrong is not None:
-        return Note(f"{wrong!r} is no zone; write them like us-central1-b,us-east5-b", "failed")
-    if zones and texts["queued"] == YES:
-        return Note("A queued resource waits in one zone: leave this empty, or set queued to no.", "failed")
-    unknown = [zone for zone in zones if offered and offered.zones and zone not in offered.zones]
-    return Note(f"No TPUs in {', '.join(unknown)}.", "attention") if unknown else None
-
-
-def notes_of(texts: Mapping[str, str], project: str, offered: TargetOffers | None, taken: frozenset[tuple[str, str]]) -> dict[str, Note]:
-    request = request_of(texts, project)
-    problems = request.problems(offered)
-    notes = {name: Note(f"{each.title}. {each.remedy or each.cause}".strip(), "failed") for name, each in problems.items()}
-    if "zone" not in notes and offered and offered.zones and request.zone not in offered.zones:
-        notes["zone"] = Note(f"No TPUs there, but in {some(offered.zones)}.", "attention")
-    if "name" not in notes:
-        zones = (request.zone, *zones_of(texts["zones"], request.zone))
-        if there := tuple(zone for zone in zones if (zone, request.name) in taken):
-            notes["name"] = Note(f"There is one of that name already, in {some(there)}.", "failed")
-    if problem := zones_problem(texts, offered):
-        notes["zones"] = problem
-    return notes
-
-
 QUIET_S = 0.5  # without a key, before the quota is asked for
 Counted = tuple[str, str, str]  # zone, type, provisioning: what a quota is for
 
@@ -168,7 +119,18 @@ class VmForm(TpuForm):
 
     @property
     def request(self) -> CreateRequest:
-        return request_of(self.texts, self.project)
+        """Return the request that the fields describe, which may have problems."""
+        values: dict[str, Any] = {name: text.strip() for name, text in self.texts.items() if name != "zones"}
+        pairs = [part.partition("=") for part in values["labels"].split(",") if part.strip()]
+        values["labels"] = {key.strip(): value.strip() for key, _, value in pairs}  # one without "=" has no value, which is allowed
+        values["queued"], values["external_ip"] = values["queued"] == YES, values["external_ip"] == YES
+        return CreateRequest(self.project, **values)
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """Return the zones to try after the request's."""
+        texts = self.texts
+        return tuple(dict.fromkeys(part for part in texts["zones"].replace(",", " ").split() if part != texts["zone"].strip()))
 
     # -- what Google is asked meanwhile
 
@@ -207,7 +169,23 @@ class VmForm(TpuForm):
     # -- what is shown
 
     def problems(self) -> Mapping[str, Note]:
-        return notes_of(self.texts, self.project, self.offers, self.taken)
+        request, offered = self.request, self.offers.zones if self.offers else ()
+        problems = request.problems(self.offers)
+        notes = {name: Note(f"{each.title}. {each.remedy or each.cause}".strip(), "failed") for name, each in problems.items()}
+        if "zone" not in notes and offered and request.zone not in offered:
+            notes["zone"] = Note(f"No TPUs there, but in {some(offered)}.", "attention")
+        there = [zone for zone in (request.zone, *self.zones) if (zone, request.name) in self.taken]
+        if "name" not in notes and there:
+            notes["name"] = Note(f"There is one of that name already, in {some(there)}.", "failed")
+        malformed = next((zone for zone in self.zones if not ZONE.fullmatch(zone)), None)
+        unknown = [zone for zone in self.zones if offered and zone not in offered]
+        if malformed is not None:
+            notes["zones"] = Note(f"{malformed!r} is no zone; write them like us-central1-b,us-east5-b", "failed")
+        elif self.zones and request.queued:
+            notes["zones"] = Note("A queued resource waits in one zone: leave this empty, or set queued to no.", "failed")
+        elif unknown:
+            notes["zones"] = Note(f"No TPUs in {', '.join(unknown)}.", "attention")
+        return notes
 
     def cost(self) -> str:
         """Return what it costs an hour and by which prices, or why that is not known."""
@@ -238,8 +216,3 @@ class VmForm(TpuForm):
         if not request.external_ip:
             lines.append(styled(request.reach(), "plain"))
         return [*lines, styled(shlex.join(request.command()), "command")]
-
-    @property
-    def zones(self) -> tuple[str, ...]:
-        """Return the zones to try, the first of which is the request's."""
-        return zones_of(self.texts["zones"], self.request.zone)
