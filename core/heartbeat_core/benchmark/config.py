@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 from heartbeat_core.benchmark.backends import BACKENDS
@@ -143,8 +143,8 @@ def config_from_json(data: object) -> BenchmarkConfig:
         raise HeartbeatError(
             "the config is empty", "A worker runs only the config that it is given.", "Start runs with heartbeat-tui bench."
         )
-    known = {field.name for field in fields(BenchmarkConfig)}
-    unknown = sorted(set(data) - known)
+    known = field_names(BenchmarkConfig)
+    unknown = sorted({*data} - {*known})
     if unknown:
         cause = f"Known are {', '.join(sorted(known))}."
         raise HeartbeatError(f"the config names {', '.join(unknown)}", cause, "Use one version on both sides.")
@@ -184,12 +184,12 @@ def config_of_recording(data: object) -> tuple[BenchmarkConfig, tuple[str, ...]]
         unknown.extend(f"{where}{name}" for name in values if name not in names)
         return {name: value for name, value in values.items() if name in names}
 
-    left = known(data, tuple(field.name for field in fields(BenchmarkConfig)))
+    left = known(data, field_names(BenchmarkConfig))
     work = left.get("workload")
     if isinstance(work, dict) and (kind := WORKLOADS.get(str(work.get("kind", MatMul.kind)))):
         left["workload"] = work = known(work, ("kind", *field_names(kind)), "workload.")
         if isinstance(work.get("model"), dict):
-            work["model"] = known(work["model"], tuple(field.name for field in fields(ModelShape)), "workload.model.")
+            work["model"] = known(work["model"], field_names(ModelShape), "workload.model.")
     return config_from_json(left), tuple(unknown)
 
 

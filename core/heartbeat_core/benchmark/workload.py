@@ -284,9 +284,9 @@ def check_dtype(dtype: str) -> None:
         raise HeartbeatError(f"dtype is {dtype!r}", cause, f"Use --dtype {' or '.join(DTYPES[:2])}.")
 
 
-def field_names(workload: type[Workload]) -> tuple[str, ...]:
-    """Name the fields of a workload."""
-    return tuple(field.name for field in fields(workload))  # type: ignore[arg-type] # subclasses are dataclasses
+def field_names(kind: type[Any]) -> tuple[str, ...]:
+    """Name the fields of a dataclass."""
+    return tuple(field.name for field in fields(kind))
 
 
 HANDBOOK = MatMul()
