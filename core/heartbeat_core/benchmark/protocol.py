@@ -108,10 +108,6 @@ class HandbookClock(Record):
             raise ValueError("a reading of the clock spans at least one product")
 
     @property
-    def product_ns(self) -> float:
-        return self.total_ns / self.products
-
-    @property
     def finished(self) -> bool:
         """Return whether the work was over when the clock stopped: the fence then costs little more than an idle one.
 

@@ -38,6 +38,7 @@ NOT_CHECKED = Verdict("unknown", "the run ended before its result was checked")
 class Report:
     """Times are nanoseconds per product, except ``stages`` and ``compile_ns``, nanoseconds in all.
 
+    ``iteration_ns`` is the median, ``mean_ns`` is Σt/n; by the handbook's method both are its first reading of the clock.
     ``split`` holds the median of each part of an iteration, ``steps`` that of each step of the work timed by itself. Rates are
     n/Σt: ``flops_per_s``, ``bytes_per_s`` and ``iterations_per_s`` come from the mean, and so does ``share`` of the peak,
     floor / mean. ``quality`` is the badge of the run.
@@ -53,6 +54,8 @@ class Report:
     remaining_s: float | None
     last_ns: float | None
     cold_ns: float | None
+    iteration_ns: float | None
+    mean_ns: float | None
     statistics: Statistics | None
     steady: SteadyState | None
     split: Mapping[str, float]
@@ -71,20 +74,6 @@ class Report:
     quality: Quality
     ending: RunOutcome | None
     labels: tuple[str, ...]
-
-    @property
-    def iteration_ns(self) -> float | None:
-        """Return the time of one product: the handbook's first reading for its method, the median for the others."""
-        if self.handbook is not None:
-            return self.handbook.product_ns
-        return self.statistics.median_ns if self.statistics else None
-
-    @property
-    def mean_ns(self) -> float | None:
-        """Return the time of one product that rates are made of, Σt/n; the handbook's first reading for its method."""
-        if self.handbook is not None:
-            return self.handbook.product_ns
-        return self.statistics.mean_ns if self.statistics else None
 
     @property
     def flops_per_s(self) -> float | None:
@@ -148,11 +137,13 @@ def report_of(
     statistics, steady = figures(series)
     handbook = series.clocks[0] if series.clocks else None
     under = find_floor(series, peaks)
-    read_ns = handbook.product_ns if handbook else None
+    median_ns, mean_ns = (statistics.median_ns, statistics.mean_ns) if statistics else (None, None)
+    if handbook:
+        median_ns = mean_ns = handbook.total_ns / handbook.products
     verdict = judge(
         workload=config.workload,
-        median_ns=read_ns or (statistics.median_ns if statistics else None),
-        mean_ns=read_ns or (statistics.mean_ns if statistics else None),
+        median_ns=median_ns,
+        mean_ns=mean_ns,
         floor=under,
         hard=hard_floor(series),
         proof=series.proof,
@@ -181,6 +172,8 @@ def report_of(
         remaining_s=remaining_s(series, statistics, ending),
         last_ns=None if series.last_ns is None else series.last_ns / products,
         cold_ns=None if series.cold_ns is None else series.cold_ns / products,
+        iteration_ns=median_ns,
+        mean_ns=mean_ns,
         statistics=statistics,
         steady=steady,
         split={name: ns for name, ns in medians.items() if name not in config.workload.parts},
