@@ -47,13 +47,12 @@ class PeakFigure:
 def peak_figures(environment: Mapping[str, Any], measured: Mapping[str, Any]) -> Iterator[PeakFigure]:
     """Name what a device measured, with the published peaks of its chip or GPU, or those computed for the processor."""
     backend = str(environment.get("backend"))
-    roof = None
+    roof, unknown = None, (None, "no published figure is known here")
     for dtype, rate in measured["flops_per_s"].items():
         roof = hard_peak(environment, BenchmarkConfig(MatMul(dtype=dtype), backend=backend), boost=1)
-        published = (roof.flops_per_s, roof.source) if roof else (None, "no published figure is known here")
+        published = (roof.flops_per_s, roof.source) if roof else unknown
         yield PeakFigure(f"products in {dtype}", rate, "FLOP/s", *published)
-    known = roof is not None and math.isfinite(roof.bytes_per_s)
-    memory = (roof.bytes_per_s, roof.source) if roof and known else (None, "no published figure is known here")
+    memory = (roof.bytes_per_s, roof.source) if roof and math.isfinite(roof.bytes_per_s) else unknown
     yield PeakFigure("memory", measured["bytes_per_s"], "bytes/s", *memory)
     for name, rate in measured.items():
         if name.startswith("to_"):
