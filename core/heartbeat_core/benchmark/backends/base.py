@@ -224,12 +224,10 @@ def import_torch() -> Any:
     remedy = "Install it: pip install torch (see the README for a CPU build)."
     try:
         import torch
-    except ImportError as error:
-        missing = error.name == "torch"
+    except (ImportError, OSError) as error:  # the latter from a shared library that it loads by itself
+        missing = isinstance(error, ImportError) and error.name == "torch"
         title = "torch is not installed for this Python" if missing else "torch is installed for this Python and cannot be imported"
         raise BackendUnavailable(title, str(error), remedy) from error
-    except OSError as error:  # a shared library it loads by itself
-        raise BackendUnavailable("torch is installed for this Python and cannot be imported", str(error), remedy) from error
     return torch
 
 
