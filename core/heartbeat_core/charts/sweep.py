@@ -24,7 +24,8 @@ from heartbeat_core.charts.spec import (
     log_ticks,
     tick_label,
 )
-from heartbeat_core.experiments.sweep import SweepCurve, SweepPoint, Swept
+from heartbeat_core.experiments.experiment import TrialResult
+from heartbeat_core.experiments.sweep import SweepCurve, Swept
 from heartbeat_core.units import FLOP_RATE, TIME, Units, significant, unit_of
 
 ROOF_STEPS = 60  # points of a roof or floor between the ends of the axis
@@ -152,7 +153,7 @@ def point_curves(points: Sequence[Sequence[tuple[float, float]]]) -> tuple[Curve
 
 
 def intervals_of(
-    curves: Sequence[SweepCurve], place: Callable[[SweepPoint], float | None], axis: Axis, rows: int, *, rate: bool = False
+    curves: Sequence[SweepCurve], place: Callable[[TrialResult], float | None], axis: Axis, rows: int, *, rate: bool = False
 ) -> Iterator[Curve]:
     """Return the 95 % interval of each point's median, or of its rate, in the colour of its curve."""
     for number, curve in enumerate(curves):

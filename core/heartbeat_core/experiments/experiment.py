@@ -17,6 +17,7 @@ from heartbeat_core.benchmark.parameters import Value
 from heartbeat_core.benchmark.protocol import Label
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.run import Source
+from heartbeat_core.benchmark.serving import ServingLimit, by_measurement
 from heartbeat_core.errors import HeartbeatError
 
 
@@ -33,6 +34,52 @@ class Trial:
     values: Mapping[str, Value] = field(default_factory=dict)
     round: int = 0
     candidate: int = 0
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What has come of a trial: its report, or why there is none worth having. ``path`` is its recording."""
+
+    trial: Trial
+    report: Report | None = None
+    error: HeartbeatError | None = None
+    path: Path | None = None
+
+    @property
+    def config(self) -> BenchmarkConfig:
+        return self.trial.config
+
+    @property
+    def values(self) -> Mapping[str, Value]:
+        return self.trial.values
+
+    @property
+    def ns(self) -> float | None:
+        """Return the time of a product, nanoseconds; None where none was measured."""
+        return self.report.iteration_ns or None if self.report else None
+
+    @property
+    def problem(self) -> str | None:
+        return " ".join(filter(None, (self.error.title, self.error.cause))) if self.error else None
+
+    @property
+    def limit(self) -> ServingLimit | None:
+        """Return what the time means for the whole model, None where the work is no layer."""
+        return by_measurement(self.report) if self.report else None
+
+    @property
+    def in_cache(self) -> bool:
+        """Return whether it was faster than the measured peak of memory allows: its data stayed in caches, so it is held to no peak."""
+        floor = self.report.floor if self.report else None
+        return bool(floor and not floor.roof.hard and self.report and self.report.share and self.report.share > 1)
+
+    @property
+    def quality(self) -> str:
+        """Return its badge in a word or two; "in cache" where it would pass, but above the roof."""
+        if self.report is None:
+            return ""
+        kind = self.report.quality.kind
+        return "in cache" if kind == "plausible" and self.in_cache else kind
 
 
 @dataclass(frozen=True)
@@ -55,7 +102,7 @@ class TrialFinished:
 class Experiment(ABC):
     """Its owner asks for ``next``, starts that run and calls ``ended`` or ``refused``, one after the other.
 
-    ``keep`` takes what has come of a trial: its report, or why there is none worth having.
+    ``keep`` takes what has come of each.
     """
 
     kind: str
@@ -90,20 +137,25 @@ class Experiment(ABC):
         return replace(self.coming.pop(0), number=self.begun)
 
     @abstractmethod
-    def keep(self, trial: Trial, report: Report | None, error: HeartbeatError | None, path: Path | None) -> None: ...
+    def keep(self, result: TrialResult) -> None: ...
 
     def ended(self, trial: Trial, report: Report, path: Path | None) -> None:
         """Take the report of a trial that is over, and where it was recorded."""
         if self.stopped and report.ending is not None and report.ending.kind == "stopped":
             return  # stopped with the experiment: its recording stays, the figures do without
-        self.keep(trial, None if report.error else report, report.error, path)
+        self.keep(result_of(trial, report, path))
 
     def refused(self, trial: Trial, error: HeartbeatError) -> None:
-        self.keep(trial, None, error, None)
+        self.keep(TrialResult(trial, error=error))
 
     def stop(self) -> None:
         """Begin no further trial; the one under way still counts."""
         self.stopped = True
+
+
+def result_of(trial: Trial, report: Report, path: Path | None) -> TrialResult:
+    """Return what has come of a trial that is over; the figures of one that did not end well do not count."""
+    return TrialResult(trial, None if report.error else report, report.error, path)
 
 
 def carry_out(experiment: Experiment, begin: Callable[[BenchmarkConfig, Label], Source]) -> Iterator[TrialStarted | TrialFinished]:
@@ -142,10 +194,9 @@ class BothMethods(Experiment):
         self.coming = [Trial(first.method, first), Trial(second.method, second)]
         self.handbook: Report | None = None
 
-    def keep(self, trial: Trial, report: Report | None, error: HeartbeatError | None, path: Path | None) -> None:
+    def keep(self, result: TrialResult) -> None:
         """Keep the first report; where that run failed there is nothing to hold the other against."""
-        del path
-        if trial.number == 1:
-            self.handbook = report
-        if error:
+        if result.trial.number == 1:
+            self.handbook = result.report
+        if result.error:
             self.coming.clear()

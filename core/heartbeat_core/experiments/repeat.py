@@ -16,43 +16,19 @@ import random
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from statistics import median, stdev
 from typing import Any
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.parameters import Value, names_of, varied
 from heartbeat_core.benchmark.protocol import Label
-from heartbeat_core.benchmark.report import Report
 from heartbeat_core.comparison.ratio import LEAST, Interval, mean_interval, of_rounds, quantile_95
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.experiments.experiment import Experiment, Trial
+from heartbeat_core.experiments.experiment import Experiment, Trial, TrialResult
 from heartbeat_core.units import significant
 
 MOST = 100  # processes of a candidate
 TIMES_FROM = 1.95  # the factor from which on a ratio is written in times, not percent
-
-
-@dataclass(frozen=True)
-class RepeatedProcess:
-    """One run: the round it belonged to, and its report or why there is none."""
-
-    round: int
-    report: Report | None
-    error: HeartbeatError | None = None
-    path: Path | None = None
-
-    @property
-    def ns(self) -> float | None:
-        return self.report.iteration_ns or None if self.report else None
-
-    @property
-    def half(self) -> float | None:
-        """Return half the width of this process's own 95 % interval, relative to its median."""
-        s = self.report.statistics if self.report else None
-        if s is None or s.interval is None or not s.median_ns:
-            return None
-        return (s.interval[1] - s.interval[0]) / 2 / s.median_ns
 
 
 @dataclass(frozen=True)
@@ -62,10 +38,10 @@ class Candidate:
     name: str
     values: Mapping[str, Value]
     config: BenchmarkConfig
-    processes: tuple[RepeatedProcess, ...] = ()
+    processes: tuple[TrialResult, ...] = ()
 
     @property
-    def measured(self) -> tuple[RepeatedProcess, ...]:
+    def measured(self) -> tuple[TrialResult, ...]:
         return tuple(process for process in self.processes if process.ns)
 
     @property
@@ -91,7 +67,7 @@ class Candidate:
     @property
     def within(self) -> float | None:
         """Return half the width of a single process's own interval, relative: the median of all of them."""
-        halves = [process.half for process in self.measured if process.half is not None]
+        halves = [half for process in self.measured if (half := half_interval(process)) is not None]
         return median(halves) if halves else None
 
     @property
@@ -101,6 +77,14 @@ class Candidate:
         if len(times) < LEAST or not within:
             return None
         return quantile_95(len(times) - 1) * stdev(map(math.log, times)) / within
+
+
+def half_interval(process: TrialResult) -> float | None:
+    """Return half the width of a process's own 95 % interval, relative to its median."""
+    s = process.report.statistics if process.report else None
+    if s is None or s.interval is None or not s.median_ns:
+        return None
+    return (s.interval[1] - s.interval[0]) / 2 / s.median_ns
 
 
 @dataclass(frozen=True)
@@ -171,13 +155,13 @@ class Repeat(Experiment):
         """State which round the trial belongs to, and whether it has the config given first."""
         return replace(super().label_of(trial), round=f"{self.token}-{trial.round}", reference=trial.candidate == 0)
 
-    def keep(self, trial: Trial, report: Report | None, error: HeartbeatError | None, path: Path | None) -> None:
+    def keep(self, result: TrialResult) -> None:
         """Keep the process; a candidate that cannot run is not tried again."""
-        one = self.candidates[trial.candidate]
-        process = RepeatedProcess(trial.round, report, error, path)
-        self.candidates[trial.candidate] = replace(one, processes=(*one.processes, process))
+        index, error = result.trial.candidate, result.error
+        one = self.candidates[index]
+        self.candidates[index] = replace(one, processes=(*one.processes, result))
         if error and error.exit_code in (2, 3):  # it would say the same again
-            self.coming = [turn for turn in self.coming if turn.candidate != trial.candidate]
+            self.coming = [trial for trial in self.coming if trial.candidate != index]
             self.total = self.begun + len(self.coming)
 
     def ratios(self) -> tuple[PairedRatio, ...]:
@@ -199,8 +183,8 @@ def shuffled(candidates: int, repeat: int, seed: int) -> list[tuple[int, int]]:
 
 def ratio_of(reference: Candidate, candidate: Candidate) -> PairedRatio | None:
     """Compare two candidates round by round; None where fewer than two rounds have both."""
-    by_round = {process.round: process.ns for process in reference.measured}
-    pairs = [(base, process.ns) for process in candidate.measured if process.ns and (base := by_round.get(process.round))]
+    by_round = {process.trial.round: process.ns for process in reference.measured}
+    pairs = [(base, process.ns) for process in candidate.measured if process.ns and (base := by_round.get(process.trial.round))]
     if len(pairs) < LEAST:
         return None
     ratio = of_rounds(pairs)
@@ -235,7 +219,6 @@ def repeat_json(repeated: Repeat) -> dict[str, Any]:
 
 
 def candidate_json(candidate: Candidate) -> dict[str, Any]:
-    error = candidate.error
     return {
         "name": candidate.name,
         "plan": candidate.config.to_json(),
@@ -244,12 +227,12 @@ def candidate_json(candidate: Candidate) -> dict[str, Any]:
         "between_processes": candidate.between,
         "within_a_process": candidate.within,
         "too_narrow": candidate.too_narrow,
-        "problem": " ".join(part for part in (error.title, error.cause) if part) if error else None,
+        "problem": next((process.problem for process in candidate.processes if process.error), None),
         "processes": [
             {
-                "round": process.round,
+                "round": process.trial.round,
                 "median_ns": process.ns,
-                "half_interval": process.half,
+                "half_interval": half_interval(process),
                 "n": process.report.statistics.n if process.report and process.report.statistics else 0,
                 "verdict": process.report.verdict.kind if process.report else None,
                 "quality": process.report.quality.to_json() if process.report else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,11 +11,10 @@ from typing import Any
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.parameters import MOST_AXES, SWEPT, Parameter, Value, grid, in_words, value_of, varied, written
-from heartbeat_core.benchmark.report import Report
 from heartbeat_core.benchmark.roofline import PeakCache, Roof
-from heartbeat_core.benchmark.serving import ServingLimit, by_measurement
+from heartbeat_core.benchmark.serving import ServingLimit
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.experiments.experiment import Experiment, Trial
+from heartbeat_core.experiments.experiment import Experiment, Trial, TrialResult, result_of
 from heartbeat_core.experiments.knee import Knee, MeasuredPoint, find_knee, knee_meaning, knee_notes
 from heartbeat_core.recordings.recording import load, recorded_report
 from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share, significant
@@ -26,51 +25,12 @@ FIRST_SAMPLES = 30  # of the first point, of which nothing is known yet
 
 
 @dataclass(frozen=True)
-class SweepPoint:
-    """One run of a sweep: its report, or why there is none worth having."""
-
-    values: Mapping[str, Value]
-    config: BenchmarkConfig
-    report: Report | None = None
-    error: HeartbeatError | None = None
-    path: Path | None = None
-
-    @property
-    def ns(self) -> float | None:
-        """Return the latency of a product, nanoseconds; None where none was measured."""
-        return self.report.iteration_ns or None if self.report else None
-
-    @property
-    def name(self) -> str:
-        return in_words(self.values)
-
-    @property
-    def limit(self) -> ServingLimit | None:
-        """Return what the time means for the whole model, None where the work is no layer."""
-        return by_measurement(self.report) if self.report else None
-
-    @property
-    def in_cache(self) -> bool:
-        """Return whether it was faster than the measured peak of memory allows: its data stayed in caches, so it is held to no peak."""
-        floor = self.report.floor if self.report else None
-        return bool(floor and not floor.roof.hard and self.report and self.report.share and self.report.share > 1)
-
-    @property
-    def quality(self) -> str:
-        """Return its badge in a word or two; "in cache" where it would pass, but above the roof."""
-        if self.report is None:
-            return ""
-        kind = self.report.quality.kind
-        return "in cache" if kind == "plausible" and self.in_cache else kind
-
-
-@dataclass(frozen=True)
 class SweepCurve:
     """The measured points of a sweep along its main axis, everything else the same."""
 
     name: str  # what is the same, "" where there is only one curve
     axis: str
-    points: tuple[SweepPoint, ...]
+    points: tuple[TrialResult, ...]
 
     @property
     def roof(self) -> Roof | None:
@@ -96,7 +56,7 @@ class Swept:
     """A sweep as far as it is: ``points`` in the order they were measured, ``total`` as many as there will be."""
 
     axes: tuple[Parameter, ...]
-    points: tuple[SweepPoint, ...]
+    points: tuple[TrialResult, ...]
     total: int
     group: str
 
@@ -107,11 +67,11 @@ class Swept:
         return (named or list(self.axes))[0]
 
     @property
-    def measured(self) -> tuple[SweepPoint, ...]:
+    def measured(self) -> tuple[TrialResult, ...]:
         return tuple(point for point in self.points if point.ns)
 
     @property
-    def missing(self) -> tuple[SweepPoint, ...]:
+    def missing(self) -> tuple[TrialResult, ...]:
         """List the points that could not be measured, with their errors."""
         return tuple(point for point in self.points if not point.ns)
 
@@ -123,7 +83,7 @@ class Swept:
     @cached_property
     def curves(self) -> tuple[SweepCurve, ...]:
         """Sort the measured points into one curve for each value of the other axis."""
-        main, curves = self.main, dict[str, list[SweepPoint]]()
+        main, curves = self.main, dict[str, list[TrialResult]]()
         for point in self.measured:
             rest = {name: value for name, value in point.values.items() if name != main.name}
             curves.setdefault(in_words(rest), []).append(point)
@@ -150,7 +110,7 @@ class Sweep(Experiment):
         self.axes, self.exact = axes, exact
         self.coming = [Trial(in_words(values), varied(config, values), values=values) for values in grid(axes)]
         self.total = len(self.coming)
-        self.points: tuple[SweepPoint, ...] = ()
+        self.points: tuple[TrialResult, ...] = ()
 
     def next(self) -> Trial | None:
         trial = super().next()
@@ -167,10 +127,10 @@ class Sweep(Experiment):
         samples = round(1e9 * A_POINT_S / expected_ns / config.products_per_sample)
         return config.with_iterations(config.products_per_sample * max(LEAST_SAMPLES, min(MOST_SAMPLES, samples)))
 
-    def keep(self, trial: Trial, report: Report | None, error: HeartbeatError | None, path: Path | None) -> None:
+    def keep(self, result: TrialResult) -> None:
         """Keep the point; a device that cannot be used at all ends the sweep."""
-        self.points = (*self.points, SweepPoint(trial.values, trial.config, report, error, path))
-        if error and error.exit_code == 3 and not any(point.ns for point in self.points):
+        self.points = (*self.points, result)
+        if result.error and result.error.exit_code == 3 and not any(point.ns for point in self.points):
             self.coming.clear()
 
     def refused(self, trial: Trial, error: HeartbeatError) -> None:
@@ -198,9 +158,8 @@ def load_sweep(paths: Iterable[Path], peak_cache: PeakCache, group: str = "") ->
         raise NoSweep("these runs are no sweep", "They differ in more than a sweep varies.", "Choose the runs of one sweep.")
     points = []
     for path, series in recorded.items():
-        report = recorded_report(series, peak_cache)
         at = {axis.name: value_of(series.config, axis.name) or 0 for axis in axes}
-        points.append(SweepPoint(at, series.config, None if report.error else report, report.error, path))
+        points.append(result_of(Trial(in_words(at), series.config, values=at), recorded_report(series, peak_cache), path))
     return Swept(axes, tuple(points), len(points), group)
 
 
@@ -224,11 +183,10 @@ def titles_of(swept: Swept) -> tuple[str, ...]:
     return tuple("tokens/s" if title == "FLOP/byte" and swept.limit else title for title in TITLES)
 
 
-def point_json(point: SweepPoint) -> dict[str, Any]:
+def point_json(point: TrialResult) -> dict[str, Any]:
     """Return a point's values and figures; what was not measured is None."""
     report, work = point.report, point.config.workload
     statistics = report.statistics if report else None
-    problem = " ".join(part for part in (point.error.title, point.error.cause) if part) if point.error else None
     return {
         **point.values,
         "median_ns": point.ns,
@@ -245,7 +203,7 @@ def point_json(point: SweepPoint) -> dict[str, Any]:
         "quality": report.quality.to_json() if report else None,
         "in_cache": point.in_cache,
         "recording": str(point.path) if point.path else None,
-        "problem": problem,
+        "problem": point.problem,
     }
 
 
@@ -295,7 +253,7 @@ def sweep_markdown(swept: Swept) -> str:
     return "\n".join(lines) + "\n"
 
 
-def point_cells(point: SweepPoint) -> tuple[str, ...]:
+def point_cells(point: TrialResult) -> tuple[str, ...]:
     """Write the figures of a point under ``titles_of`` its sweep."""
     report = point.report
     if report is None or point.ns is None:

@@ -20,8 +20,8 @@ from heartbeat_core.benchmark.series import Series
 from heartbeat_core.benchmark.target import RunOutcome
 from heartbeat_core.comparison.ratio import mean_interval
 from heartbeat_core.errors import HeartbeatError
-from heartbeat_core.experiments.experiment import TrialFinished, TrialStarted, carry_out
-from heartbeat_core.experiments.repeat import Candidate, Repeat, RepeatedProcess, ratio_of, repeat_json, shuffled
+from heartbeat_core.experiments.experiment import Trial, TrialFinished, TrialResult, TrialStarted, carry_out
+from heartbeat_core.experiments.repeat import Candidate, Repeat, ratio_of, repeat_json, shuffled
 
 Begin = Callable[..., Run]
 BEAT = "start(); beat(0, 9000, phase='cold'); beat(1, *[1000 + index % 9 for index in range(30)]); tell('ended', reason='done')"
@@ -37,7 +37,8 @@ def report_of_process(plan: BenchmarkConfig, ns: int) -> Report:
 
 def candidate(*times: int, name: str = "one") -> Candidate:
     plan = BenchmarkConfig()
-    return Candidate(name, {}, plan, tuple(RepeatedProcess(i + 1, report_of_process(plan, ns)) for i, ns in enumerate(times)))
+    turns = (Trial(name, plan, round=round_) for round_ in range(1, len(times) + 1))
+    return Candidate(name, {}, plan, tuple(TrialResult(turn, report_of_process(plan, ns)) for turn, ns in zip(turns, times, strict=True)))
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 10])
@@ -107,7 +108,8 @@ def test_no_difference_says_what_is_ruled_out() -> None:
 def test_rounds_that_one_side_lacks_do_not_count() -> None:
     full = candidate(1000, 1000, 1000)
     failed = HeartbeatError("it crashed", "", "", exit_code=1)
-    torn = Candidate("torn", {}, BenchmarkConfig(), (RepeatedProcess(1, None, failed), *candidate(0, 3000, 3000).processes[1:]))
+    failure = TrialResult(Trial("torn", BenchmarkConfig(), round=1), error=failed)
+    torn = Candidate("torn", {}, BenchmarkConfig(), (failure, *candidate(0, 3000, 3000).processes[1:]))
     found = ratio_of(full, torn)
     assert found is not None
     assert found.pairs == 2

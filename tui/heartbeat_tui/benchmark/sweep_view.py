@@ -12,8 +12,9 @@ from heartbeat_core.benchmark.parameters import written
 from heartbeat_core.benchmark.verdict import badge
 from heartbeat_core.charts.sweep import latency_sweep_chart, roofline_chart
 from heartbeat_core.columns import aligned
+from heartbeat_core.experiments.experiment import TrialResult
 from heartbeat_core.experiments.knee import knee_meaning, knee_notes
-from heartbeat_core.experiments.sweep import SweepPoint, Swept
+from heartbeat_core.experiments.sweep import Swept
 from heartbeat_core.units import NOTHING, format_bytes_rate, format_ns, format_rate, format_share, significant
 from heartbeat_tui.benchmark.body import Body
 from heartbeat_tui.benchmark.session import Snapshot
@@ -94,7 +95,7 @@ def table(swept: Swept) -> list[Content]:
     return lines
 
 
-def figures_of(point: SweepPoint) -> tuple[str, ...]:
+def figures_of(point: TrialResult) -> tuple[str, ...]:
     """Return the figures under TITLES; none where the point was not measured."""
     report = point.report
     if report is None or point.ns is None:
@@ -105,7 +106,7 @@ def figures_of(point: SweepPoint) -> tuple[str, ...]:
     return (format_ns(point.ns), interval_text(report), *rates, share)
 
 
-def judgement(point: SweepPoint) -> Content:
+def judgement(point: TrialResult) -> Content:
     if point.report is None or point.ns is None:
         return styled(f"  ✗ not measured: {point.error.title if point.error else 'no figures'}", "attention")
     word, kind = badge(point.report.quality.kind)
@@ -128,7 +129,7 @@ def meaning(swept: Swept) -> list[Content]:
         lines += [styled(f"! {before}{note}", "attention") for note in knee_notes(knee)]
     for point in swept.missing:
         if point.error:
-            lines.append(styled(f"! {point.name} was not measured: {sentence(point.error.title)} {point.error.cause}", "attention"))
+            lines.append(styled(f"! {point.trial.name} was not measured: {sentence(point.error.title)} {point.error.cause}", "attention"))
     if going:
         lines.append(styled(f"{len(swept.points)} of {swept.total} points so far. {BEFORE}", "quiet"))
     elif not lines:

@@ -19,9 +19,10 @@ from heartbeat_core.benchmark.run import Source
 from heartbeat_core.benchmark.serving import STEP_TITLES, serving_rows, step_cells, step_figures
 from heartbeat_core.benchmark.verdict import QUALITY_MARKS, TOO_FEW, checked, failed_proof
 from heartbeat_core.errors import sanitize_line
+from heartbeat_core.experiments.experiment import TrialResult
 from heartbeat_core.experiments.knee import knee_meaning, knee_notes
 from heartbeat_core.experiments.repeat import Candidate, Repeat
-from heartbeat_core.experiments.sweep import TITLES, SweepPoint, Swept, point_cells, titles_of
+from heartbeat_core.experiments.sweep import TITLES, Swept, point_cells, titles_of
 from heartbeat_core.fleet.multi_host import FleetRun
 from heartbeat_core.telemetry.text import chip_rows
 from heartbeat_core.units import NOTHING, format_bytes, format_bytes_rate, format_ns, format_rate, format_share, plural, significant
@@ -256,7 +257,7 @@ def print_sweep(swept: Swept) -> None:
         out.print(f"Tokens/s: {swept.limit.label}.")
     for point in swept.missing:
         why = f"{point.error.title}. {point.error.cause}".strip() if point.error else "it has no figures"
-        out.print(f"{point.name}: not measured: {why}")
+        out.print(f"{point.trial.name}: not measured: {why}")
     if len(swept.points) < swept.total:
         out.print(f"{len(swept.points)} of {swept.total} points were measured.")
     for curve in swept.curves:
@@ -265,7 +266,7 @@ def print_sweep(swept: Swept) -> None:
     print_group(swept.group, any(point.path for point in swept.points), "export {} -o sweep.png")
 
 
-def row(point: SweepPoint, swept: Swept) -> list[str]:
+def row(point: TrialResult, swept: Swept) -> list[str]:
     values = (written(point.values[axis.name]) for axis in swept.axes)
     *cells, quality = point_cells(point)
     judged = f"{QUALITY_MARKS.get(quality, '!')} {quality}" if point.ns else "not measured"
