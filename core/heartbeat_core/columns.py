@@ -214,6 +214,8 @@ def turned(columns: Sequence[ColumnSpec[T]], order: Order, key: str) -> Order:
 def following(columns: Sequence[ColumnSpec[T]], order: Order) -> Order:
     """Return the present order the other way round; if it is that already, the order by the next column."""
     keys = [column.key for column in columns if column.sort is not None]
+    if not keys:
+        return order
     if order[0] in keys and order == turned(columns, ("", False), order[0]):
         return turned(columns, order, order[0])
     return turned(columns, ("", False), keys[(keys.index(order[0]) + 1) % len(keys) if order[0] in keys else 0])

@@ -107,6 +107,7 @@ def test_the_order_turns_and_then_goes_on_to_the_next_column() -> None:
         order = following(COLUMNS, order)
         seen.append(order)
     assert seen == [("name", True), ("chips", True), ("chips", False), ("name", False)]
+    assert following((), ("name", False)) == ("name", False)  # of a list that has not been laid out
 
 
 def test_json_has_the_columns_that_name_a_value() -> None:

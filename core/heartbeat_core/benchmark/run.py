@@ -332,7 +332,8 @@ class Run(Source):
         assert self.process.stdout is not None
         rubbish: HeartbeatError | None = None
         try:
-            import heartbeat_core.benchmark.statistics  # noqa: F401  # it brings NumPy, while the worker is still importing torch
+            with contextlib.suppress(ImportError):  # where NumPy is missing, the report says so
+                import heartbeat_core.benchmark.statistics  # noqa: F401  # it brings NumPy, while the worker is still importing torch
 
             while line := self.process.stdout.readline(LONGEST_LINE):
                 if len(line) == LONGEST_LINE:

@@ -174,6 +174,7 @@ class XlaEnvironment:
         shutil.rmtree(scratch, ignore_errors=True)
         complete = {"schema": SCHEMA, "packages": list(self.packages), **versions}
         write_whole(folder / "complete.json", json.dumps(complete, indent=1) + "\n")
+        (folder / "complete.json").chmod(0o644)  # a cache may be shared
         return Installed(python, versions["torch"], versions["torch_xla"])
 
     def check_space(self, folder: Path) -> None:

@@ -83,7 +83,8 @@ def pack() -> WorkerBundle:
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         fleet = (own / "fleet" / name for name in ("__init__.py", "model.py", "ray_host.py"))
         benchmark = sorted(path for path in (own / "benchmark").rglob("*") if path.suffix in (".py", ".txt"))  # with its tables
-        for path in (own / "__init__.py", own / "errors.py", *benchmark, *fleet):
+        shared = (own / f"{name}.py" for name in ("__init__", "errors", "paths", "units"))
+        for path in (*shared, *benchmark, *fleet):
             data = path.read_bytes()
             entry = tarfile.TarInfo(f"heartbeat_core/{path.relative_to(own).as_posix()}")
             entry.size = len(data)

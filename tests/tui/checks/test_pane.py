@@ -47,6 +47,23 @@ async def test_groups_are_open_as_far_as_they_fit_the_worst_first(readiness: Ope
         assert "▸ ✓ this machine" in shown
 
 
+async def test_a_resized_terminal_folds_groups_and_shows_the_details_of_the_row_pointed_at(readiness: Open) -> None:
+    async with readiness(size=(120, 40)) as stage:
+        await stage.press("home", "down", "down")
+        assert "Are there TPU chips?" in stage.text()
+        await stage.pilot.resize_terminal(120, 18)
+        await stage.settle()
+        assert "▸ ✓ this machine" in stage.text()
+        assert "Are there TPU chips?" not in stage.text()
+        assert "Re-check" not in stage.offered()
+
+
+async def test_the_details_of_a_narrow_screen_stay_those_of_the_check_that_is_asked_again(readiness: Open) -> None:
+    async with readiness(size=(80, 50)) as stage:
+        await stage.press("home", "down", "enter", "r")
+        assert "Is this Python" in stage.text()
+
+
 async def test_a_group_can_be_folded_and_unfolded(readiness: Open) -> None:
     async with readiness() as stage:
         await stage.press("home")

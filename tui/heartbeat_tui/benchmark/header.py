@@ -59,7 +59,7 @@ def block(shown: Figures, width: int) -> list[Content]:
     lines = []
     for row in range(3):
         pieces = [styled(f"{column[row][0]:<{size}}" + " " * GAP, column[row][1]) for column, (size, _) in columns]
-        lines.append(Content("").join(pieces))
+        lines.append(Content("").join(pieces).rstrip())  # blanks that have no room are no text that is cut
     return lines
 
 
@@ -222,7 +222,7 @@ class Front(Container):
     Heart { width: 8; height: 3; }
     Head { width: 1fr; height: 3; }
     #median { width: 14; color: $accent; text-style: bold; text-align: right; margin-right: 1; }
-    #figures { height: 3; }
+    #figures { height: 3; text-wrap: nowrap; text-overflow: ellipsis; }
     #figures-line { display: none; height: 1; width: 1fr; }
     ConfigLine { height: 1; width: 1fr; }
     Idle { display: none; height: 1fr; align: center middle; }

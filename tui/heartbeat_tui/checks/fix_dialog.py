@@ -48,7 +48,6 @@ class FixDialog(CommandScreen):
 
     DEFAULT_CSS = """
     FixDialog .fix-row { height: auto; }
-    FixDialog .fix-label { width: 10; }
     FixDialog #fix-text { margin: 1 0; }
     FixDialog .command { margin-bottom: 1; }
     FixDialog Input { width: 1fr; background: $panel; }

@@ -276,6 +276,7 @@ class ChecklistView(LinesList):
         super().__init__(id="checks")
         self.make: Callable[[int], Sequence[CheckRow]] = lambda _: ()
         self.rows: tuple[CheckRow, ...] = ()
+        self.height_shown = 0  # the last one: beside the details of a narrow screen it is hidden, and keeps its rows
         self.longest = 0  # of the names of checks
         self.moved = False  # by hand: from then on nothing else moves it
 
@@ -290,13 +291,16 @@ class ChecklistView(LinesList):
 
     def on_resize(self) -> None:  # Textual calls the one of LinesList as well
         """Draw the rows; a check that is folded away leaves its section pointed at."""
-        before, self.rows = self.row, tuple(self.make(self.size.height))
+        self.height_shown = self.size.height or self.height_shown
+        before, self.rows = self.row, tuple(self.make(self.height_shown))
         self.longest = max((len(row.text) for row in self.rows if not row.is_section), default=0)
         keys = [row.key for row in self.rows]
         self.show_keys(keys)
         following = None if self.moved else next((row.key for row in self.rows if row.next), None)
         wanted = [following] if following else [before.key, before.section] if before else []
         self.cursor = next((keys.index(key) for key in wanted if key in keys), self.cursor)
+        if before is not None and self.key != before.key:
+            self.post_message(self.Pointed())
 
     def draw_row(self, index: int, width: int) -> Content:
         from heartbeat_tui.checks.text import row_line

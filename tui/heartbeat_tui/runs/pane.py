@@ -180,7 +180,7 @@ class RunsPane(TablePane[RunRow]):
             "export": bool(self.meant) and all(entry.readable for entry in self.meant),
             "copy": bool(self.meant),
             "seek": bool(self.runs.entries) and (self.seeker is None or not self.seeker.has_focus),
-            "sort": bool(self.runs.entries),
+            "sort": bool(self.list.rows),
             "attempts": any(entry.is_attempt for entry in self.runs.entries or ()),
         }
 
