@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
@@ -129,10 +130,7 @@ class Settings:
     def __getitem__(self, key: str) -> Any:
         """Return the value of ``key``; raise HeartbeatError for an unknown setting."""
         known(key)
-        value: Any = self
-        for part in key.split("."):
-            value = getattr(value, part)
-        return value
+        return attrgetter(key)(self)
 
     def source(self, key: str) -> str:
         """Return the source of ``key``: "default", the file's path, the variable or "the command line"."""

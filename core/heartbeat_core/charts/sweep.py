@@ -111,16 +111,16 @@ def latency_sweep_chart(swept: Swept, width: int, height: int) -> ChartSpec | No
 
 def with_knees(spec: ChartSpec, at: Sequence[tuple[float, int]], curves: Sequence[SweepCurve]) -> ChartSpec:
     """Return a chart of these curves with their legend and a line at each knee, named at its head, on the side where there is room."""
-    several = len(curves) > 1
+    legend = legend_of(curve.name for curve in curves)
     return replace(
         spec,
         rules=tuple(RuleLine(value, "knee", vertical=True) for value, _ in at),
         captions=tuple(
-            Caption(value, spec.y.high, f" knee {number + 1} " if several else " knee ", "knee", right=spec.x.share(value) > 0.5)
+            Caption(value, spec.y.high, f" knee {number + 1} " if legend else " knee ", "knee", right=spec.x.share(value) > 0.5)
             for value, number in at
             if spec.x.low <= value <= spec.x.high
         ),
-        legend=legend_of(curve.name for curve in curves),
+        legend=legend,
     )
 
 

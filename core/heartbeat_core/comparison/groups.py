@@ -64,6 +64,11 @@ class MeasuredRun:
             return ProcessTime(report.iteration_ns, None, None, worth, self.steady, products, ONE_READING)
         return ProcessTime(found.median_ns, found.median_low_ns, found.median_high_ns, worth, self.steady, products)
 
+    @property
+    def plan_key(self) -> tuple[BenchmarkConfig, str]:
+        """Return what it did and where: two runs of which it is the same repeat one another, however long each was."""
+        return replace(self.report.config, iterations=1, duration_s=None, seed=0, calibrate=False), self.entry.where
+
     def apart_ns(self, name: str) -> float | None:
         """Return what came before the steady state: the first iteration, all compilations, the transfer of the operands."""
         report = self.report
@@ -218,7 +223,7 @@ def side_of(runs: Sequence[MeasuredRun], tariff: CostRates, title: str = "") -> 
 def without_far_out(runs: Sequence[MeasuredRun]) -> tuple[list[MeasuredRun], list[MeasuredRun]]:
     """Part the runs of a side into those that count and those that lie far out, at most one in five; mixed work is left as it is."""
     timed = [run.timed for run in runs]
-    if len({plan_key(run.entry, run.report.config) for run in runs}) > 1 or not all(timed):
+    if len({run.plan_key for run in runs}) > 1 or not all(timed):
         return list(runs), []
     out = far_out([math.log(one.ns) for one in timed if one])
     return [run for index, run in enumerate(runs) if index not in out], [runs[index] for index in out]
@@ -246,11 +251,6 @@ def typical_of(timed: Sequence[ProcessTime]) -> tuple[float, float | None, float
     return (found.value, found.low, found.high) if found else (timed[0].ns, timed[0].low_ns, timed[0].high_ns)
 
 
-def plan_key(entry: RunEntry, config: BenchmarkConfig) -> tuple[BenchmarkConfig, str]:
-    """Return what a run did and where: two runs of which it is the same repeat one another, however long each was."""
-    return replace(config, iterations=1, duration_s=None, seed=0, calibrate=False), entry.where
-
-
 def by_plan(runs: Sequence[MeasuredRun]) -> list[list[MeasuredRun]]:
     """Take apart runs that did not do the same: first those that the others are to be held against, then in the order they first ran.
 
@@ -258,7 +258,7 @@ def by_plan(runs: Sequence[MeasuredRun]) -> list[list[MeasuredRun]]:
     """
     sorts: dict[tuple[BenchmarkConfig, str], list[MeasuredRun]] = {}
     for run in sorted(runs, key=lambda run: (run.entry.started is None, run.entry.started, run.entry.path.name)):
-        sorts.setdefault(plan_key(run.entry, run.report.config), []).append(run)
+        sorts.setdefault(run.plan_key, []).append(run)
     if len(sorts) < 2:
         raise HeartbeatError("there is nothing to compare with", "All these runs did the same.", "Name a second run, or a second group.")
     return sorted(sorts.values(), key=lambda side: not is_reference(side))

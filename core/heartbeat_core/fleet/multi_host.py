@@ -39,7 +39,6 @@ class FleetRun(Source):
     def fleet(self) -> Fleet: ...
 
     def by_name(self) -> Mapping[str, Source]:
-        """Return the run of each host."""
         return {host.name: run for host, run in zip(self.fleet().hosts, self.runs.values(), strict=True)}
 
     def shown(self) -> Source:

@@ -11,7 +11,7 @@ from heartbeat_core.benchmark.series import Series
 from heartbeat_core.columns import aligned
 from heartbeat_core.comparison.compare import Comparison, compare_all, figures_of
 from heartbeat_core.comparison.cost import CostRates
-from heartbeat_core.comparison.groups import MeasuredRun, RunGroup, check_turn, group_table, left_out, measured, plan_key
+from heartbeat_core.comparison.groups import MeasuredRun, RunGroup, check_turn, group_table, left_out, measured
 from heartbeat_core.comparison.trend import Trend
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.entry import RunEntry
@@ -86,7 +86,7 @@ def compare_loaded(results: Sequence[tuple[RunEntry, LoadResult]], rates: CostRa
                 raise
             errors.append(error)
             continue
-        key = (entry.group, plan_key(entry, run.report.config)) if entry.group else entry.path
+        key = (entry.group, run.plan_key) if entry.group else entry.path
         found.setdefault(key, []).append((run, result.snapshot))
     if errors and not found:
         raise errors[0]
