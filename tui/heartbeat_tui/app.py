@@ -119,7 +119,7 @@ class HeartbeatApp(App[None]):
         monitors = {"readiness": check_monitor, "vms": inventory_monitor, "heartbeat": begin, "runs": run_library}
         offered = tuple(pane for pane in PANES if monitors[pane[2]] is not None)
         self.context = PaneContext(offered, banner)
-        self.benchmark = self.keep(BenchmarkController(self, self.context, begin, replay))
+        self.benchmark = self.keep(BenchmarkController(self, begin, replay))
         self.context.progress = self.benchmark.progress_text
         self.heartbeat_pane = HeartbeatPane(self.context, config, self.benchmark)
         for _, _, name in offered:
@@ -159,14 +159,14 @@ class HeartbeatApp(App[None]):
         from heartbeat_tui.checks.controller import ChecksController
 
         assert self.check_monitor is not None
-        return self.keep(ChecksController(self, self.context, self.check_monitor()))
+        return self.keep(ChecksController(self, self.check_monitor()))
 
     @cached_property
     def vms(self) -> VmsController:
         from heartbeat_tui.vms.controller import VmsController
 
         assert self.inventory_monitor is not None
-        return self.keep(VmsController(self, self.context, self.inventory_monitor(), self.remote))
+        return self.keep(VmsController(self, self.inventory_monitor(), self.remote))
 
     @cached_property
     def runs(self) -> RunsController:
@@ -179,14 +179,14 @@ class HeartbeatApp(App[None]):
     def tour(self) -> TourController:
         from heartbeat_tui.tour.controller import TourController
 
-        return self.keep(TourController(self, self.context, self.benchmark, self.backend_problem, self.play))
+        return self.keep(TourController(self, self.benchmark, self.backend_problem, self.play))
 
     @cached_property
     def settings_controller(self) -> SettingsController:
         from heartbeat_tui.settings_screen import SettingsController
 
         assert self.settings is not None
-        return self.keep(SettingsController(self, self.context, self.settings))
+        return self.keep(SettingsController(self, self.settings))
 
     # -- starting
 

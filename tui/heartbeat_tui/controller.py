@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from textual.app import App
 
     from heartbeat_core.cloud.tpu import Node
-    from heartbeat_tui.widgets.pane import PaneContext
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,8 @@ class Unfinished:
 class Controller:
     """The base of controllers: it owns what outlives a pane, and starts its workers on the app."""
 
-    def __init__(self, app: App[None], context: PaneContext) -> None:
-        self.app, self.context = app, context
+    def __init__(self, app: App[None]) -> None:
+        self.app = app
 
     def start_thread(self, work: Callable[[], object], group: str) -> None:
         """Run blocking work in a thread; the app reports its error."""

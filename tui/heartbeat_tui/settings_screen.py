@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from textual.app import App, ComposeResult
 from textual.content import Content
@@ -28,10 +27,6 @@ from heartbeat_tui.theme import DARK
 from heartbeat_tui.widgets.dialogs import Modal
 from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
 from heartbeat_tui.widgets.text import styled
-
-if TYPE_CHECKING:
-    from heartbeat_tui.widgets.pane import PaneContext
-
 
 YES_NO = ("true", "false")
 
@@ -118,8 +113,8 @@ class SettingsScreen(Modal[Mapping[str, str]]):
 class SettingsController(Controller):
     """``settings`` are those of the start, then those that were written."""
 
-    def __init__(self, app: App[None], context: PaneContext, settings: Settings) -> None:
-        super().__init__(app, context)
+    def __init__(self, app: App[None], settings: Settings) -> None:
+        super().__init__(app)
         self.settings = settings
 
     async def open(self) -> None:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from heartbeat_core.benchmark.parameters import Parameter
     from heartbeat_core.benchmark.run import Source
     from heartbeat_tui.benchmark.pane import HeartbeatPane
-    from heartbeat_tui.widgets.pane import PaneContext
 
 STOPPED = "It is stopped; what it has measured is kept."
 TICK_S = 0.125
@@ -45,10 +44,8 @@ class BenchmarkController(Controller):
     choose_target: Callable[[BenchmarkOn | None], tuple[str, str]] | None = None
     limits: Callable[[], MachineLimits] = MachineLimits  # of the machine that runs go to
 
-    def __init__(
-        self, app: App[None], context: PaneContext, begin: Callable[..., Source], replay: Callable[[], Source] | None = None
-    ) -> None:
-        super().__init__(app, context)
+    def __init__(self, app: App[None], begin: Callable[..., Source], replay: Callable[[], Source] | None = None) -> None:
+        super().__init__(app)
         self.session = BenchmarkSession(begin)
         self.replay = replay
         self.replay_is_chosen = False  # in the Runs pane: the next clear ends it

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from heartbeat_tui.checks.monitor import CheckMonitor, Names
     from heartbeat_tui.checks.pane import ReadinessPane
     from heartbeat_tui.checks.target_form import TargetForm
-    from heartbeat_tui.widgets.pane import PaneContext
 
 
 class ChecksController(Controller):
@@ -28,8 +27,8 @@ class ChecksController(Controller):
     view: ReadinessPane | None = None
     fix_dialog: FixDialog | None = None
 
-    def __init__(self, app: App[None], context: PaneContext, monitor: CheckMonitor) -> None:
-        super().__init__(app, context)
+    def __init__(self, app: App[None], monitor: CheckMonitor) -> None:
+        super().__init__(app)
         self.monitor = monitor
         monitor.news = self.post_change
 

@@ -53,8 +53,8 @@ class RunsController(Controller):
         benchmark: BenchmarkController,
         backend_problem: Callable[[str], str],
     ) -> None:
-        super().__init__(app, context)
-        self.library, self.benchmark, self.backend_problem = library, benchmark, backend_problem
+        super().__init__(app)
+        self.context, self.library, self.benchmark, self.backend_problem = context, library, benchmark, backend_problem
         library.news = self.post_change
         benchmark.on_end.append(self.run_ended)
         benchmark.on_started.append(self.run_started)

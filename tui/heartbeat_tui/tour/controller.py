@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from heartbeat_tui.benchmark.controller import BenchmarkController
     from heartbeat_tui.benchmark.session import Snapshot
-    from heartbeat_tui.widgets.pane import PaneContext
 
 INSTALL = (sys.executable, "-m", "heartbeat_tui", "backend", "install", tpu_backend().name)
 
@@ -35,12 +34,11 @@ class TourController(Controller):
     def __init__(
         self,
         app: App[None],
-        context: PaneContext,
         benchmark: BenchmarkController,
         backend_problem: Callable[[str], str],
         play: Callable[[Path], Source] | None,
     ) -> None:
-        super().__init__(app, context)
+        super().__init__(app)
         self.benchmark, self.backend_problem, self.play = benchmark, backend_problem, play
         benchmark.on_snapshot.append(self.see)
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from heartbeat_tui.vms.model import Job
     from heartbeat_tui.vms.monitor import InventoryMonitor
     from heartbeat_tui.vms.pane import VmsPane
-    from heartbeat_tui.widgets.pane import PaneContext
 
 
 UNEXPECTED_S = 60.0  # until the next look, after an error of our own
@@ -44,8 +43,8 @@ class VmsController(Controller):
     form_wanted = False  # for a new TPU VM, as soon as there is a list
     checking = False  # what a creation will use, before it asks
 
-    def __init__(self, app: App[None], context: PaneContext, monitor: InventoryMonitor, remote: RemoteSettings) -> None:
-        super().__init__(app, context)
+    def __init__(self, app: App[None], monitor: InventoryMonitor, remote: RemoteSettings) -> None:
+        super().__init__(app)
         self.monitor, self.remote = monitor, remote
         monitor.news = self.post_change
 
