@@ -62,11 +62,15 @@ class Lines(Widget):
         if self.write is not None and width:
             self.set_lines(self.write(width, height))
 
+    @property
+    def grows(self) -> bool:
+        return self.styles.height is not None and self.styles.height.is_auto
+
     def set_lines(self, lines: Iterable[Content]) -> None:
         content = Content("\n").join(lines)
         if (content.plain, content.spans) != (self.content.plain, self.content.spans):
             self.content = content
-            self.refresh(layout=self.styles.height is not None and self.styles.height.is_auto)
+            self.refresh(layout=self.grows)
 
     def with_text(self, *lines: Content) -> Lines:
         self.content = Content("\n").join(lines)
@@ -110,10 +114,6 @@ class LiveLines(Lines):
             self.refresh(layout=self.grows)
         else:
             refresh_rows(self, before, self.rows)
-
-    @property
-    def grows(self) -> bool:
-        return self.styles.height is not None and self.styles.height.is_auto
 
     @property
     def needs_room(self) -> bool:
