@@ -104,9 +104,7 @@ def make_app(
         from heartbeat_core.remote.hosts import destination_of
 
         environment, remote = app.checks.monitor.open().environment, launcher.settings.remote
-        launcher.destination = destination_of(
-            event.node, event.project, event.worker, environment.open_session, environment.endpoint, remote
-        )
+        launcher.destination = destination_of(event.node, event.project, None, environment.open_session, environment.endpoint, remote)
         return launcher.destination.label, launcher.backend()
 
     app = HeartbeatApp(

@@ -106,11 +106,11 @@ class StateChanged(Message):
 
 
 class BenchmarkOn(Message):
-    """Go to the Heartbeat pane and run on a TPU VM: on all its hosts where ``worker`` is None."""
+    """Go to the Heartbeat pane and run on all hosts of a TPU VM."""
 
-    def __init__(self, node: Node, project: str, worker: int | None = 0) -> None:
+    def __init__(self, node: Node, project: str) -> None:
         super().__init__()
-        self.node, self.project, self.worker = node, project, worker
+        self.node, self.project = node, project
 
 
 class TakeTour(Message):

@@ -127,7 +127,7 @@ async def test_runs_go_to_a_vm_and_come_back(theatre: Open) -> None:
             return ("slice:all", "xla") if event else ("", "cpu")
 
         stage.app.benchmark.choose_target = go_to
-        stage.app.post_message(BenchmarkOn(NODE, "p", None))
+        stage.app.post_message(BenchmarkOn(NODE, "p"))
         await stage.settle()
         await stage.settle()
         assert cast("BenchmarkOn", asked[0]).node is NODE
@@ -147,7 +147,7 @@ async def test_a_run_on_its_way_is_asked_about_before_another_takes_its_place(th
         stage.app.benchmark.choose_target = lambda _event: ("slice:all", "xla")
         await stage.press("space")
         for answer, count in (("n", 1), ("enter", 2)):
-            stage.app.post_message(BenchmarkOn(NODE, "p", None))
+            stage.app.post_message(BenchmarkOn(NODE, "p"))
             await until(lambda: "A run is on its way" in stage.text(), "the question")
             await stage.press(answer)
             await stage.settle()
@@ -164,7 +164,7 @@ async def test_what_forbids_to_go_there_is_said_and_nothing_changes(theatre: Ope
             raise HeartbeatError("slice is STOPPED", "No ssh answers in that state.", "Start it.")
 
         stage.app.benchmark.choose_target = go_to
-        stage.app.post_message(BenchmarkOn(NODE, "p", None))
+        stage.app.post_message(BenchmarkOn(NODE, "p"))
         await stage.settle()
         await stage.settle()
         assert "slice is STOPPED" in stage.text()

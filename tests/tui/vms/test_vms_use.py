@@ -49,7 +49,7 @@ async def test_a_key_runs_the_benchmark_on_all_hosts_of_a_ready_vm(vms: Open, tm
         assert stage.app.current_mode == "heartbeat"
         (event,) = asked
         assert event is not None
-        assert (event.node.id, event.project, event.worker) == ("llm-tpu-vm", "demo-project", None)
+        assert (event.node.id, event.project) == ("llm-tpu-vm", "demo-project")
 
 
 async def test_set_up_shows_its_command_first_and_runs_nothing_unasked(vms: Open) -> None:

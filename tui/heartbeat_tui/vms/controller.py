@@ -213,7 +213,7 @@ class VmsController(Controller):
 
     def run_benchmark_on(self, key: str) -> None:
         if found := self.connection(key):
-            self.app.post_message(BenchmarkOn(found[0], self.monitor.view().project, None))
+            self.app.post_message(BenchmarkOn(found[0], self.monitor.view().project))
 
     async def set_up(self, key: str) -> None:
         """Show our own command that sets it up, and run that once it is confirmed."""
