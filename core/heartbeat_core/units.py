@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 
 Units = tuple[tuple[float, str], ...]
 TIME: Units = ((1.0, "ns"), (1e3, "µs"), (1e6, "ms"), (1e9, "s"))
@@ -68,6 +69,13 @@ def format_count(count: int) -> str:
 def plural(count: int, noun: str) -> str:
     """Write a count and what is counted: "1 run", "1,200 runs"."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def some(names: Iterable[str], most: int = 4) -> str:
+    """Write the first few names and the number of the others: "a, b and 3 more"."""
+    first = list(names)
+    more = f" and {len(first) - most:,} more" if len(first) > most else ""
+    return ", ".join(first[:most]) + more
 
 
 def format_share(share: float | None) -> str:

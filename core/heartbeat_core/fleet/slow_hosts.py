@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from heartbeat_core.errors import COULD_NOT_TELL
 from heartbeat_core.fleet.model import SCHEMA, UNRELIABLE, Fleet, HostSummary
-from heartbeat_core.units import format_share, significant
+from heartbeat_core.units import format_share, significant, some
 
 MAX_SLOW = 0.03  # a host slower by less does not matter
 NORMAL = 1.4826  # standard deviations in a median absolute deviation, were the hosts normal
@@ -122,8 +122,7 @@ def spread_json(found: FleetFindings) -> dict[str, Any] | None:
 def named(names: list[str], many: str, one: str = "") -> list[str]:
     if not names:
         return []
-    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    return [f"{shown} {'is' if len(names) == 1 else 'are'} {one or many if len(names) == 1 else many}."]
+    return [f"{some(names, 5)} {'is' if len(names) == 1 else 'are'} {one or many if len(names) == 1 else many}."]
 
 
 def find_slow(fleet: Fleet, max_slow: float = MAX_SLOW) -> FleetFindings:

@@ -8,6 +8,7 @@ from heartbeat_core.benchmark.workload import Workload
 from heartbeat_core.errors import HeartbeatError, nearest
 from heartbeat_core.recordings.entry import RunEntry
 from heartbeat_core.recordings.labels import as_typed
+from heartbeat_core.units import some
 
 FIELDS: dict[str, Callable[[RunEntry], str]] = {
     "id": lambda entry: entry.id,
@@ -87,8 +88,7 @@ def find_entry(entries: Sequence[RunEntry], text: str) -> RunEntry:
         if len(found) == 1:
             return found[0]
         if found:
-            more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-            cause = f"They are {', '.join(spell_out(entry) for entry in found[:SHOWN])}{more}."
+            cause = f"They are {some(map(spell_out, found), SHOWN)}."
             raise HeartbeatError(f"{len(found)} runs match {text!r}", cause, "Give more of the id.")
     if text == LAST and entries:
         return entries[0]

@@ -21,6 +21,7 @@ from heartbeat_core.cloud.target import ZONE, Target, TargetOffers
 from heartbeat_core.cloud.tpu import list_accelerator_types, list_runtime_versions
 from heartbeat_core.errors import HeartbeatError, nearest
 from heartbeat_core.paths import expanded, state_folder, write_whole
+from heartbeat_core.units import some
 
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,60}[a-z0-9])?")
 IN_COMPUTE_ENGINE = re.compile(r"tpu\d|v?7x|ct\d", re.IGNORECASE)
@@ -249,8 +250,7 @@ class CreateRequest:
 def offer_of(zone: str, names: Sequence[str]) -> str:
     if not names:
         return f"What {zone} offers is not known."
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return f"{zone} offers {', '.join(names[:MOST_NAMES])}{more}."
+    return f"{zone} offers {some(names, MOST_NAMES)}."
 
 
 def near(name: str, names: Iterable[str]) -> str:

@@ -9,9 +9,10 @@ from textual.content import Content
 
 from heartbeat_core.cloud.accelerators import find_accelerator, runtime_fits
 from heartbeat_core.cloud.target import PROVISIONING, ZONE, Target, TargetOffers
+from heartbeat_core.units import some
 from heartbeat_tui.checks.text import came_from
 from heartbeat_tui.widgets.form import Field, Note, TpuForm, form_bindings
-from heartbeat_tui.widgets.text import some, styled
+from heartbeat_tui.widgets.text import styled
 
 FIELDS = (
     Field("project", "project", "the id of the project"),

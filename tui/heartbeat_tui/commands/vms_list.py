@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from heartbeat_core.cloud.tpu import EVERYWHERE, words_of
 from heartbeat_core.columns import text_table
 from heartbeat_core.errors import sanitize_line
+from heartbeat_core.units import some
 from heartbeat_core.vms.columns import COLUMNS, vm_rows
 from heartbeat_core.vms.inventory import Inventory, notes_on, notes_on_queued
 from heartbeat_core.vms.pricing import Rates, rate_of
@@ -101,8 +102,7 @@ def note_lines(inventory: Inventory) -> Iterator[str]:
     if whose:
         yield ""
     for note, names in whose.items():
-        more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
-        yield from folded(f"{', '.join(names[:3])}{more}: {note}", rest="  ")
+        yield from folded(f"{some(names, 3)}: {note}", rest="  ")
 
 
 def headline(inventory: Inventory) -> str:

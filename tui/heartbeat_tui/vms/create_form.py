@@ -11,13 +11,14 @@ from textual.content import Content
 from heartbeat_core.cloud.accelerators import Provisioning, find_accelerator
 from heartbeat_core.cloud.gcloud_config import SourcedValue
 from heartbeat_core.cloud.target import NOT_SET, ZONE, Target
+from heartbeat_core.units import some
 from heartbeat_core.vms.pricing import Rates, estimate, money, unit_price, why_unpriced
 from heartbeat_core.vms.quota_headroom import QuotaHeadroom
 from heartbeat_core.vms.request import CreateRequest, by_default, first_request
 from heartbeat_tui.vms.dialogs import headroom_line
 from heartbeat_tui.vms.text import rated
 from heartbeat_tui.widgets.form import Field, Note, TpuForm, form_bindings
-from heartbeat_tui.widgets.text import some, styled, styled_line
+from heartbeat_tui.widgets.text import styled, styled_line
 
 if TYPE_CHECKING:
     from heartbeat_tui.vms.model import InventoryView

@@ -12,14 +12,13 @@ from heartbeat_core.cloud.tpu import EVERYWHERE, Node, QueuedResource
 from heartbeat_core.columns import StyledText, cut
 from heartbeat_core.diagnosis.diagnose import diagnose_exception
 from heartbeat_core.diagnosis.model import Diagnosis, Remedy
-from heartbeat_core.units import plural
+from heartbeat_core.units import plural, some
 from heartbeat_core.vms.columns import VmRow
 from heartbeat_core.vms.inventory import Transition, age_s, age_words
 from heartbeat_core.vms.pricing import Rates, cost_so_far, money, rate_of, unit_price
 from heartbeat_core.vms.vocabulary import ACTIONS, Resource, find_state, state_of, step_text
 from heartbeat_tui.vms.model import InventoryView, Job
 from heartbeat_tui.vms.rows import change_style, rows_of
-from heartbeat_tui.widgets.text import some
 
 Line = tuple[StyledText, ...]
 STALE_S = 20.0  # from this age on an answer is marked as old

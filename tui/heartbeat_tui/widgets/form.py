@@ -17,8 +17,9 @@ from textual.widgets import Input, Select
 
 from heartbeat_core.cloud.accelerators import FAMILIES, runtime_for
 from heartbeat_core.cloud.target import TargetOffers
+from heartbeat_core.units import some
 from heartbeat_tui.widgets.header_footer import KeyButton
-from heartbeat_tui.widgets.text import Lines, some, styled
+from heartbeat_tui.widgets.text import Lines, styled
 
 
 @dataclass(frozen=True)

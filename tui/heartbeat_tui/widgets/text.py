@@ -160,13 +160,6 @@ class LiveLines(Lines):
         return self.rows[y] if y < len(self.rows) else Strip.blank(self.size.width, self.visual_style.rich_style)
 
 
-def some(names: Iterable[str], most: int = 4) -> str:
-    """Return the first few names and the number of the others."""
-    first = list(names)
-    more = f" and {len(first) - most} more" if len(first) > most else ""
-    return ", ".join(first[:most]) + more
-
-
 def sentence(text: str) -> str:
     """Return a text with a capital letter (not for a name such as torch_xla) and a full stop."""
     text = text.strip()
