@@ -273,14 +273,17 @@ def host_available(meminfo: Path = Path("/proc/meminfo")) -> int | None:
     return None
 
 
-def cgroup_available(root: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """Read what the control group (version 2) leaves, None where it sets no limit.
+def cgroup_available(root: Path = CGROUPS, proc: Path = Path("/proc/self/cgroup")) -> int | None:
+    """Read what the control groups (version 2) leave, None where they set no limit.
 
     Files that were read count as used until their pages are needed; those not in active use are as good as free.
     """
-    limit, used, stat = (text_of(root / f"memory.{name}").strip() for name in ("max", "current", "stat"))
-    reclaimable = number_in(stat, "inactive_file") or 0
-    return max(0, int(limit) - max(0, int(used) - reclaimable)) if limit.isdigit() and used else None
+    found = []
+    for group in own_group("memory", root, proc):
+        limit, used, stat = (text_of(group / f"memory.{name}").strip() for name in ("max", "current", "stat"))
+        if limit.isdigit() and used:
+            found.append(max(0, int(limit) - max(0, int(used) - (number_in(stat, "inactive_file") or 0))))
+    return min(found, default=None)
 
 
 def ensure_fits(

@@ -36,10 +36,15 @@ def test_the_host_counts_what_can_be_taken(tmp_path: Path) -> None:
         ("500", "", 0),
     ],
 )
-def test_a_control_group_counts_files_not_in_use_as_free(tmp_path: Path, limit: str, stat: str, available: int | None) -> None:
+@pytest.mark.parametrize("group", ["", "user.slice"])
+def test_a_control_group_counts_files_not_in_use_as_free(tmp_path: Path, limit: str, stat: str, available: int | None, group: str) -> None:
+    root, proc = tmp_path / "cgroup", tmp_path / "proc"
+    (root / group).mkdir(parents=True)
+    (root / "cgroup.controllers").touch()
+    proc.write_text(f"0::/{group}\n")
     for name, text in (("max", limit), ("current", "900"), ("stat", stat)):
-        (tmp_path / f"memory.{name}").write_text(f"{text}\n")
-    assert cgroup_available(tmp_path) == available
+        (root / group / f"memory.{name}").write_text(f"{text}\n")
+    assert cgroup_available(root, proc) == available
 
 
 def test_no_control_group_sets_no_limit(tmp_path: Path) -> None:
