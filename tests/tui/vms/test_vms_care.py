@@ -98,7 +98,7 @@ async def test_a_key_that_comes_twice_asks_once(vms: Open) -> None:
 async def test_a_long_question_can_be_read_by_keys_while_a_name_is_typed(vms: Open, scenario: Scenario) -> None:
     node = 'id = "n"\ncopies = 12\nzone = "us-central1-b"\naccelerator_type = "v6e-1"\nruntime_version = "v2-alpha-tpuv6e"\n'
     async with vms(scenario(f'extends = "ready"\n[[nodes]]\n{node}state = "STOPPED"'), size=(80, 24)) as stage:
-        stage.pane.marks = frozenset(stage.pane.list.keys)
+        stage.pane.marks = dict.fromkeys(stage.pane.list.keys)
         await stage.press("D")
         assert "Delete n-0001 in us-central1-b" in stage.words()
         assert "Delete n-0012 in us-central1-b" not in stage.words()

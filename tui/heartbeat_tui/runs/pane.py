@@ -15,7 +15,7 @@ from textual.content import Content
 
 from heartbeat_core.benchmark.report import Report
 from heartbeat_core.charts.latency import TITLE, latency_chart
-from heartbeat_core.columns import Order, StyledText
+from heartbeat_core.columns import StyledText
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_core.recordings.entry import RunEntry
 from heartbeat_core.recordings.query import query_runs
@@ -77,10 +77,8 @@ class RunsPane(TablePane[RunRow]):
         self.controller = controller
         controller.view = self
         self.runs = RunListing()
-        self.order: Order = ("started", True)
         self.misread = ""
         self.all = False  # also attempts without a sample
-        self.marks: dict[str, None] = {}  # in the order they were made
         self.reference: str | None = None
         self.unfolded: frozenset[str] = frozenset()
         self.details = RunDetails()
@@ -192,18 +190,10 @@ class RunsPane(TablePane[RunRow]):
 
     # -- what the keys do
 
-    def unmark(self) -> None:
-        self.marks = {}
-        self.draw()
-
     def action_mark(self) -> None:
         if self.row is None:
             return
-        names = [entry.path.name for entry in self.row.entries]
-        if all(name in self.marks for name in names):
-            self.marks = {name: None for name in self.marks if name not in names}
-        else:
-            self.marks |= dict.fromkeys(names)
+        self.mark([entry.path.name for entry in self.row.entries])
         self.list.action_move(1)
         self.draw_marks()
 

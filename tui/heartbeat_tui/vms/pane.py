@@ -10,7 +10,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from heartbeat_core.cloud.tpu import EVERYWHERE
-from heartbeat_core.columns import Order
 from heartbeat_core.vms.columns import COLUMNS, PROBLEMS_FIRST, VmRow, arranged
 from heartbeat_core.vms.vocabulary import Action, command_of, state_of
 from heartbeat_tui.vms.create_form import VmForm
@@ -81,8 +80,6 @@ class VmsPane(TablePane[VmRow]):
         controller.view = self
         self.now = controller.monitor.now
         self.view = InventoryView()
-        self.order: Order = PROBLEMS_FIRST
-        self.marks: frozenset[str] = frozenset()
         self.coming: tuple[int, str] | None = None  # the creation whose row is to be pointed at, and the row that was
         self.form: VmForm | None = None
         self.awake = True
@@ -109,7 +106,7 @@ class VmsPane(TablePane[VmRow]):
             return
         known = rows_of(self.view, self.now())
         rows = arranged(known, self.order, self.sought)
-        self.marks &= frozenset(row.key for row in known)
+        self.marks = {row.key: None for row in known if row.key in self.marks}
         self.list.show(rows, dict.fromkeys(self.marks, "✓"), self.order)
         self.point_at_coming()
         view, now, count = self.view, self.now(), len(rows)
@@ -241,10 +238,6 @@ class VmsPane(TablePane[VmRow]):
         of_row = [job for job in self.view.jobs if self.pointed_key in job_rows(job, self.view)]
         await self.controller.show_job((of_row or self.view.jobs)[-1].id)
 
-    def unmark(self) -> None:
-        self.marks = frozenset()
-        self.draw()
-
     # -- the form
 
     async def show_create_form(self, target: Target, last: CreateRequest | None) -> None:
@@ -255,7 +248,7 @@ class VmsPane(TablePane[VmRow]):
 
     def action_mark(self) -> None:
         if self.row is not None:
-            self.marks ^= {self.row.key}
+            self.mark([self.row.key])
             self.draw()
             self.list.action_move(1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -230,14 +230,26 @@ class TablePane(ListPane, Generic[R]):
     """A list in columns: a key, or a click on a title, changes the order; a key acts on the row at the cursor, or on all marked."""
 
     list: Table[R]
-    order: Order
+
+    def __init__(self, context: PaneContext, mode: str, shown: Table[R]) -> None:
+        super().__init__(context, mode, shown)
+        self.order: Order = shown.order
+        self.marks: dict[str, None] = {}  # the keys of rows, in the order they were marked
 
     @property
     def row(self) -> R | None:
         return self.list.row
 
+    def mark(self, keys: Sequence[str]) -> None:
+        """Mark these rows, or take their marks away where all of them have one."""
+        if all(key in self.marks for key in keys):
+            self.marks = {key: None for key in self.marks if key not in keys}
+        else:
+            self.marks |= dict.fromkeys(keys)
+
     def unmark(self) -> None:
-        raise NotImplementedError
+        self.marks = {}
+        self.draw()
 
     async def action_back(self) -> None:
         """Show all rows again; where all are shown, take the marks away."""
