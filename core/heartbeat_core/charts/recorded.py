@@ -75,7 +75,7 @@ def bins_of(sides: Sequence[Sequence[MeasuredRun]]) -> list[tuple[Bin, ...]]:
     from heartbeat_core.benchmark.statistics import common_edges, counted, edges_for
     from heartbeat_core.comparison.groups import pooled
 
-    statistics = [found for runs in sides if (found := runs[0].report.statistics)]
+    statistics = [runs[0].statistics for runs in sides]
     common = common_edges(statistics, BINS)
     return [
         counted(pooled(runs), common or edges_for([found], BINS), runs[0].report.config.products_per_sample)

@@ -212,7 +212,7 @@ def ratio_between(reference: Sequence[MeasuredRun], candidate: Sequence[Measured
     pairs = in_rounds(reference, candidate)
     if len(pairs) > 1:
         return of_rounds(pairs)
-    return ratio_of(*([one for run in runs if (one := run.timed)] for runs in (reference, candidate)))
+    return ratio_of(*([run.timed for run in runs] for runs in (reference, candidate)))
 
 
 def in_rounds(reference: Sequence[MeasuredRun], candidate: Sequence[MeasuredRun]) -> list[tuple[float, float]]:
@@ -220,7 +220,7 @@ def in_rounds(reference: Sequence[MeasuredRun], candidate: Sequence[MeasuredRun]
     sides = [{run.entry.round: run.timed for run in runs} for runs in (reference, candidate)]
     if any("" in by_round or len(by_round) < len(runs) for by_round, runs in zip(sides, (reference, candidate), strict=True)):
         return []
-    return [(one.ns, other.ns) for round_, one in sides[0].items() if one and (other := sides[1].get(round_))]
+    return [(one.ns, other.ns) for round_, one in sides[0].items() if (other := sides[1].get(round_))]
 
 
 def check_sides(reference: Sequence[MeasuredRun], candidate: Sequence[MeasuredRun]) -> None:

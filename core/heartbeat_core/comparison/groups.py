@@ -6,8 +6,8 @@ import math
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from statistics import median
+from typing import TYPE_CHECKING
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
 from heartbeat_core.benchmark.parameters import names_of
@@ -34,6 +34,9 @@ from heartbeat_core.units import (
     significant,
 )
 
+if TYPE_CHECKING:
+    from heartbeat_core.benchmark.statistics import Statistics
+
 HOUR_NS = 3.6e12
 MILLION = 1e6
 ONE_READING = "the handbook's method has one reading a run, and one reading has no interval"
@@ -43,26 +46,18 @@ APART = ("cold", "compile", "transfer")
 
 @dataclass(frozen=True)
 class MeasuredRun:
-    """A recording as it was measured: its entry, its report and all its samples."""
+    """A recording as it was measured: its entry, its report and all its samples; ``timed`` is the time of a product, ``mean_ns`` Σt/n."""
 
     entry: RunEntry
     report: Report
     series: Series
+    statistics: Statistics
+    timed: ProcessTime
+    mean_ns: float
 
     @property
     def steady(self) -> SampleStore:
         return self.series.steady
-
-    @cached_property
-    def timed(self) -> ProcessTime | None:
-        """Return the time of a product, None where none was measured."""
-        report, found = self.report, self.report.statistics
-        if not found or not report.iteration_ns:
-            return None
-        worth, products = found.effective_n, report.config.products_per_sample
-        if report.handbook:  # its first reading is its result; an interval would be of all readings
-            return ProcessTime(report.iteration_ns, None, None, worth, self.steady, products, ONE_READING)
-        return ProcessTime(found.median_ns, found.median_low_ns, found.median_high_ns, worth, self.steady, products)
 
     @property
     def plan_key(self) -> tuple[BenchmarkConfig, str]:
@@ -89,10 +84,15 @@ def measure(entry: RunEntry, peak_cache: PeakCache) -> MeasuredRun:
 
 def measured(entry: RunEntry, report: Report, series: Series) -> MeasuredRun:
     """Take a recording that has been read; raise HeartbeatError where it holds no steady sample."""
-    if not report.statistics or not report.iteration_ns:
+    found, ns, mean_ns = report.statistics, report.iteration_ns, report.mean_ns
+    if not (found and ns and mean_ns):
         cause = entry.problem or "No steady iteration was measured"
         raise HeartbeatError(f"{entry.title} cannot be compared", f"{cause}.", "Choose another run.", exit_code=3)
-    return MeasuredRun(entry, report, series)
+    low_ns, high_ns, lacking = found.median_low_ns, found.median_high_ns, ""
+    if report.handbook:  # its first reading is its result; an interval would be of all readings
+        low_ns, high_ns, lacking = None, None, ONE_READING
+    timed = ProcessTime(ns, low_ns, high_ns, found.effective_n, series.steady, report.config.products_per_sample, lacking)
+    return MeasuredRun(entry, report, series, found, timed, mean_ns)
 
 
 def measure_each(entries: Sequence[RunEntry], peak_cache: PeakCache) -> tuple[list[MeasuredRun], tuple[str, ...]]:
@@ -183,7 +183,7 @@ def side_of(runs: Sequence[MeasuredRun], tariff: CostRates, title: str = "") -> 
     report, entry = first.report, first.entry
     mean_ns = mean_of(runs)
     timed = [run.timed for run in runs]
-    ns, low_ns, high_ns = typical_of([one for one in timed if one])
+    ns, low_ns, high_ns = typical_of(timed)
     price = tariff.of(entry, report.environment)
     limits = [limit for run in runs if (limit := by_measurement(run.report))]
     priced_limits = [priced(limit, price.usd_of_device if price else None) for limit in limits]
@@ -197,8 +197,8 @@ def side_of(runs: Sequence[MeasuredRun], tariff: CostRates, title: str = "") -> 
         workload=report.config.workload,
         method=report.config.method,
         processes=len(runs),
-        n=sum(run.report.statistics.n for run in runs if run.report.statistics),
-        worth=sum(one.worth for one in timed if one),
+        n=sum(run.statistics.n for run in runs),
+        worth=sum(one.worth for one in timed),
         ns=ns,
         low_ns=low_ns,
         high_ns=high_ns,
@@ -222,17 +222,15 @@ def side_of(runs: Sequence[MeasuredRun], tariff: CostRates, title: str = "") -> 
 
 def without_far_out(runs: Sequence[MeasuredRun]) -> tuple[list[MeasuredRun], list[MeasuredRun]]:
     """Part the runs of a side into those that count and those that lie far out, at most one in five; mixed work is left as it is."""
-    timed = [run.timed for run in runs]
-    if len({run.plan_key for run in runs}) > 1 or not all(timed):
+    if len({run.plan_key for run in runs}) > 1:
         return list(runs), []
-    out = far_out([math.log(one.ns) for one in timed if one])
+    out = far_out([math.log(run.timed.ns) for run in runs])
     return [run for index, run in enumerate(runs) if index not in out], [runs[index] for index in out]
 
 
 def mean_of(runs: Sequence[MeasuredRun]) -> float:
     """Return Σt/n of one product over all runs."""
-    parts = [(run.report.statistics.n, run.report.mean_ns) for run in runs if run.report.statistics and run.report.mean_ns]
-    return sum(n * ns for n, ns in parts) / sum(n for n, _ in parts)
+    return sum(run.statistics.n * run.mean_ns for run in runs) / sum(run.statistics.n for run in runs)
 
 
 def quality_of_group(qualities: Sequence[Quality]) -> Quality:

@@ -88,8 +88,8 @@ def trend_figure(trend: Trend) -> Figure:
 
 
 def run_line(run: MeasuredRun) -> str:
-    found, config = run.report.statistics, run.report.config
-    interval = f" (95 % CI {format_interval(*found.interval)})" if found and found.interval else ""
+    found, config = run.statistics, run.report.config
+    interval = f" (95 % CI {format_interval(*found.interval)})" if found.interval else ""
     where = f"{run.entry.where}, {config.workload.shape} {config.workload.dtype}, {config.method}"
     return f"{run.entry.title}: {format_ns(run.report.iteration_ns)}{interval}, {where}"
 

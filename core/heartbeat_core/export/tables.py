@@ -85,14 +85,13 @@ def run_rows(exported: Exported) -> Iterable[dict[str, Any]]:
 
 def run_row(run: MeasuredRun) -> dict[str, Any]:
     entry, report = run.entry.to_json(), run.report
-    found = report.statistics
     return {
         **{name: safe(entry[name]) for name in ENTRY_COLUMNS},
         "shape": run.entry.workload.brief if run.entry.workload else None,
         **{name: entry["workload"].get(name) for name in WORK_COLUMNS},
         "median_ns": report.iteration_ns,
-        "low_ns": found.median_low_ns if found else None,
-        "high_ns": found.median_high_ns if found else None,
+        "low_ns": run.statistics.median_low_ns,
+        "high_ns": run.statistics.median_high_ns,
         "flops_per_s": report.flops_per_s,
         "bytes_per_s": report.bytes_per_s,
         "share_of_floor": report.share,
