@@ -87,7 +87,7 @@ def run_row(run: MeasuredRun) -> dict[str, Any]:
     entry, report = run.entry.to_json(), run.report
     return {
         **{name: safe(entry[name]) for name in ENTRY_COLUMNS},
-        "shape": run.entry.workload.brief if run.entry.workload else None,
+        "shape": report.config.workload.brief,
         **{name: entry["workload"].get(name) for name in WORK_COLUMNS},
         "median_ns": report.iteration_ns,
         "low_ns": run.statistics.median_low_ns,
