@@ -59,11 +59,11 @@ class Stage:
     """The app on its TPU VMs pane."""
 
     def __init__(self, folder: str) -> None:
-        self.surveyor = RunnerFactory(Settings(), {}, demo=scenario(folder))
-        checkup = CheckMonitor(self.surveyor)
-        self.fleet = InventoryMonitor(lambda: checkup.open().environment, checkup.offers, every_s=NEVER_S)
+        self.make_runner = RunnerFactory(Settings(), {}, demo=scenario(folder))
+        monitor = CheckMonitor(self.make_runner)
+        self.fleet = InventoryMonitor(lambda: monitor.open().environment, monitor.offers, every_s=NEVER_S)
         self.app = HeartbeatApp(
-            BenchmarkConfig(), no_run, check_monitor=lambda: checkup, inventory_monitor=lambda: self.fleet, mode="vms", reduced_motion=True
+            BenchmarkConfig(), no_run, check_monitor=lambda: monitor, inventory_monitor=lambda: self.fleet, mode="vms", reduced_motion=True
         )
 
     @property
@@ -166,7 +166,7 @@ async def measure() -> list[Figure]:
                 redraw = partial(stage.redraw_ms, changed(stage.fleet.view()))
                 taken = [redraw(number) for number in range(REDRAWS)]
         finally:
-            stage.surveyor.close()
+            stage.make_runner.close()
     bare += await bare_redraws()
     changed_ms, bare_ms = statistics.median(taken), statistics.median(bare)
     note = f"{changed_ms:.1f} ms, slowest of {REDRAWS}: {max(taken):.1f} ms; DataTable {bare_ms:.1f} ms"

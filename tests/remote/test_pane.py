@@ -94,57 +94,57 @@ def _there(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.torch
 async def test_it_runs_there_is_cut_off_and_runs_here_again(cluster: Cluster, small: Callable[..., BenchmarkConfig]) -> None:
-    async with open_screen(cluster, small(iterations=None)) as stage:
-        await stage.press_on(VM, "b")
-        await stage.until(lambda: stage.app.heartbeat_pane.snapshot is not None and stage.app.heartbeat_pane.snapshot.report.count > 10)
-        assert stage.app.current_mode == "heartbeat"
-        await stage.until_it_says("on vm")
+    async with open_screen(cluster, small(iterations=None)) as driver:
+        await driver.press_on(VM, "b")
+        await driver.until(lambda: driver.app.heartbeat_pane.snapshot is not None and driver.app.heartbeat_pane.snapshot.report.count > 10)
+        assert driver.app.current_mode == "heartbeat"
+        await driver.until_it_says("on vm")
         cluster.sshds[0].cut()
-        lost = await stage.until_over()
+        lost = await driver.until_over()
         assert lost.ending is not None
         assert (lost.ending.kind, lost.statistics is not None, lost.environment["tpu_vm"]) == ("lost", True, "vm")
-        await stage.until_it_says("lost · ")
-        assert "on vm" in stage.top
-        assert "The connection to vm was lost" in stage.words()
-        run = stage.app.benchmark.session.run
+        await driver.until_it_says("lost · ")
+        assert "on vm" in driver.top
+        assert "The connection to vm was lost" in driver.words()
+        run = driver.app.benchmark.session.run
         assert run is not None
         assert run.path is not None
         assert load(run.path).count == lost.count > 10
-        await stage.pilot.press("o")
-        await stage.until(lambda: "on vm" not in stage.top)
-        stage.app.heartbeat_pane.config = small(iterations=20)
-        await stage.pilot.press("space")
-        here = await stage.until_over()
+        await driver.pilot.press("o")
+        await driver.until(lambda: "on vm" not in driver.top)
+        driver.app.heartbeat_pane.config = small(iterations=20)
+        await driver.pilot.press("space")
+        here = await driver.until_over()
         assert here.ending is not None
         assert (here.ending.kind, here.environment.get("tpu_vm")) == ("done", None)
 
 
 @pytest.mark.torch
 async def test_a_slice_runs_on_all_its_hosts_a_line_each(cluster: Cluster, small: Callable[..., BenchmarkConfig]) -> None:
-    async with open_screen(cluster, small(iterations=20)) as stage:
-        await stage.press_on(SLICE, "b")
-        await stage.until_over()
-        await stage.until_it_says("2 hosts")
-        assert all(any(f"slice:{number} " in line and "×" in line for line in stage.text().splitlines()) for number in (0, 1))
-        assert "on slice:all" in stage.top
-        await stage.pilot.press("h")
-        await stage.until(lambda: "on slice:0" in stage.top or "on slice:1" in stage.top)
+    async with open_screen(cluster, small(iterations=20)) as driver:
+        await driver.press_on(SLICE, "b")
+        await driver.until_over()
+        await driver.until_it_says("2 hosts")
+        assert all(any(f"slice:{number} " in line and "×" in line for line in driver.text().splitlines()) for number in (0, 1))
+        assert "on slice:all" in driver.top
+        await driver.pilot.press("h")
+        await driver.until(lambda: "on slice:0" in driver.top or "on slice:1" in driver.top)
 
 
 async def test_one_that_is_not_set_up_says_which_command_does_it(cluster: Cluster, small: Callable[..., BenchmarkConfig]) -> None:
-    async with open_screen(cluster, small(), python="/nowhere/python") as stage:
-        await stage.press_on(VM, "b")
-        await stage.until_it_says("vm is not set up")
-        assert "heartbeat-tui vms setup vm" in stage.words()
+    async with open_screen(cluster, small(), python="/nowhere/python") as driver:
+        await driver.press_on(VM, "b")
+        await driver.until_it_says("vm is not set up")
+        assert "heartbeat-tui vms setup vm" in driver.words()
 
 
 async def test_set_up_shows_its_command_first_and_can_be_left(cluster: Cluster, small: Callable[..., BenchmarkConfig]) -> None:
-    async with open_screen(cluster, small()) as stage:
-        await stage.press_on(VM, "i")
-        await stage.until_it_says("set up vm")
-        assert "heartbeat-tui vms setup vm --project=demo-project --zone=us-central1-b" in stage.words()
-        await stage.pilot.press("escape")
-        await stage.until_it_says("STATE ▲")
+    async with open_screen(cluster, small()) as driver:
+        await driver.press_on(VM, "i")
+        await driver.until_it_says("set up vm")
+        assert "heartbeat-tui vms setup vm --project=demo-project --zone=us-central1-b" in driver.words()
+        await driver.pilot.press("escape")
+        await driver.until_it_says("STATE ▲")
 
 
 @pytest.fixture
@@ -169,17 +169,17 @@ def gone(connection: socket.socket) -> bool:
 async def test_a_connection_that_does_not_come_about_can_be_given_up(
     cluster: Cluster, small: Callable[..., BenchmarkConfig], silent: socket.socket, how: str
 ) -> None:
-    async with open_screen(cluster, small(), ssh_flags=f"-p {silent.getsockname()[1]}") as stage:
-        await stage.press_on(VM, "b")
-        await stage.until_it_says("connecting to vm …")
+    async with open_screen(cluster, small(), ssh_flags=f"-p {silent.getsockname()[1]}") as driver:
+        await driver.press_on(VM, "b")
+        await driver.until_it_says("connecting to vm …")
         connection, _ = await asyncio.to_thread(silent.accept)
         if how == "stop":
-            assert "Stop" in stage.offered()
-            await stage.pilot.press("s")
-            await stage.until(lambda: "Start" in stage.offered() and "connecting" not in stage.words())
-            assert "on the CPU of vm" in stage.words()
+            assert "Stop" in driver.offered()
+            await driver.pilot.press("s")
+            await driver.until(lambda: "Start" in driver.offered() and "connecting" not in driver.words())
+            assert "on the CPU of vm" in driver.words()
         else:
-            await stage.pilot.press("q")
-            await stage.until_it_says("Leave")
-            await stage.pilot.press("enter")
+            await driver.pilot.press("q")
+            await driver.until_it_says("Leave")
+            await driver.pilot.press("enter")
         assert await asyncio.to_thread(gone, connection)

@@ -28,7 +28,7 @@ MS = 1_000_000
 NO_LABEL = Label(0)
 NEVER_S = 3600.0
 PATIENCE_S = 30.0
-MOST_ERRANDS = 100  # far more than lead to one another
+MOST_WORKERS = 100  # far more than lead to one another
 KEYS = {
     "-": "minus",
     ".": "full_stop",
@@ -43,9 +43,9 @@ KEYS = {
 
 
 class Driven:
-    """An app and the pilot that drives it; ``ERRANDS`` are the groups of workers that are waited for after each key."""
+    """An app and the pilot that drives it; ``WORKERS`` are the groups of workers that are waited for after each key."""
 
-    ERRANDS: ClassVar[tuple[str, ...]] = ()
+    WORKERS: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, app: HeartbeatApp, pilot: Pilot[None]) -> None:
         self.app, self.pilot = app, pilot
@@ -61,17 +61,17 @@ class Driven:
         await self.settle()
 
     async def settle(self) -> None:
-        """Let all errands end, one leading to the next, and everything be drawn."""
-        for _ in range(MOST_ERRANDS):
+        """Let all workers end, one leading to the next, and everything be drawn."""
+        for _ in range(MOST_WORKERS):
             await settled(self.app)
             self.look()
             await settled(self.app)
-            errands = [worker for worker in self.app.workers if worker.group in self.ERRANDS and not worker.is_finished]
-            if not errands:
+            workers = [worker for worker in self.app.workers if worker.group in self.WORKERS and not worker.is_finished]
+            if not workers:
                 return
             with suppress(WorkerFailed, WorkerCancelled):  # an app that is left cancels them
-                await asyncio.wait_for(self.app.workers.wait_for_complete(errands), PATIENCE_S)
-        pytest.fail(f"One errand leads to the next, {MOST_ERRANDS} times: {errands}")
+                await asyncio.wait_for(self.app.workers.wait_for_complete(workers), PATIENCE_S)
+        pytest.fail(f"One worker leads to the next, {MOST_WORKERS} times: {workers}")
 
     def still(self) -> None:
         """Let the cursor stand still: a picture is taken at any moment."""
@@ -195,7 +195,7 @@ class FakeRun(Source):
             self.finish(RunOutcome("stopped"))
 
 
-class Stand:
+class FakeRuns:
     """Begins fake runs and keeps them; ``play`` is what each does at once."""
 
     def __init__(self, play: Callable[[FakeRun], object] = lambda run: None, peaks: bool = True) -> None:
@@ -216,18 +216,18 @@ class Stand:
         return self.runs[-1]
 
 
-class Theatre(Driven):
+class AppDriver(Driven):
     """An app on fake runs."""
 
-    ERRANDS: ClassVar[tuple[str, ...]] = ("run",)
+    WORKERS: ClassVar[tuple[str, ...]] = ("run",)
 
-    def __init__(self, app: HeartbeatApp, stand: Stand, pilot: Pilot[None]) -> None:
+    def __init__(self, app: HeartbeatApp, fakes: FakeRuns, pilot: Pilot[None]) -> None:
         super().__init__(app, pilot)
-        self.stand = stand
+        self.fakes = fakes
 
     @property
     def run(self) -> FakeRun:
-        return self.stand.runs[-1]
+        return self.fakes.runs[-1]
 
     def look(self) -> None:
         self.app.benchmark.session.not_before = 0.0
@@ -235,25 +235,25 @@ class Theatre(Driven):
 
 
 Play = Callable[[FakeRun], object]
-Open = Callable[..., AbstractAsyncContextManager[Theatre]]
+Open = Callable[..., AbstractAsyncContextManager[AppDriver]]
 
 
 @pytest.fixture
-def theatre() -> Open:
-    """Open an app on fake runs: ``async with theatre(play, size=(120, 40)) as stage``."""
+def open_app() -> Open:
+    """Open an app on fake runs: ``async with open_app(play, size=(120, 40)) as driver``."""
 
     @asynccontextmanager
-    async def open_app(
+    async def opened(
         play: Play = lambda run: None, *, size: tuple[int, int] = (120, 40), plan: BenchmarkConfig = BenchmarkConfig(), **options: Any
-    ) -> AsyncIterator[Theatre]:
-        stand = Stand(play)
-        app = HeartbeatApp(plan, stand, reduced_motion=True, **options)
+    ) -> AsyncIterator[AppDriver]:
+        fakes = FakeRuns(play)
+        app = HeartbeatApp(plan, fakes, reduced_motion=True, **options)
         async with app.run_test(size=size, notifications=True) as pilot:
-            stage = Theatre(app, stand, pilot)
-            await stage.settle()
-            yield stage
+            driver = AppDriver(app, fakes, pilot)
+            await driver.settle()
+            yield driver
 
-    return open_app
+    return opened
 
 
 @pytest.fixture
@@ -263,8 +263,8 @@ def fake_run() -> Callable[[BenchmarkConfig], FakeRun]:
 
 
 @pytest.fixture
-def make_stand() -> type[Stand]:
-    return Stand
+def fake_runs() -> type[FakeRuns]:
+    return FakeRuns
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from textual._styles_cache import StylesCache
 from textual.widget import Widget
 
 if TYPE_CHECKING:
-    from tests.tui.conftest import Open, Theatre
+    from tests.tui.conftest import AppDriver, Open
 
 
 def alive() -> tuple[int, int]:
@@ -19,17 +19,17 @@ def alive() -> tuple[int, int]:
     return sum(issubclass(each, Widget) for each in found), sum(issubclass(each, StylesCache) for each in found)
 
 
-async def go_round(stage: Theatre) -> None:
+async def go_round(driver: AppDriver) -> None:
     """Open and close a dialog, and change the size: each draws other keys below."""
-    await stage.press("question_mark", "escape")
+    await driver.press("question_mark", "escape")
     for size in ((100, 30), (120, 40)):
-        await stage.pilot.resize_terminal(*size)
-        await stage.settle()
+        await driver.pilot.resize_terminal(*size)
+        await driver.settle()
 
 
-async def test_removed_widgets_are_freed(theatre: Open) -> None:
-    async with theatre(lambda run: run.open().warm_up().beat(30)) as stage:
-        await go_round(stage)
+async def test_removed_widgets_are_freed(open_app: Open) -> None:
+    async with open_app(lambda run: run.open().warm_up().beat(30)) as driver:
+        await go_round(driver)
         before = alive()
-        await go_round(stage)
+        await go_round(driver)
         assert alive() == before

@@ -27,55 +27,55 @@ def text_in(file: Path) -> str:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-async def test_settings_are_seen_changed_and_written(theatre: Open, file: Path, size: tuple[int, int]) -> None:
-    async with theatre(size=size) as stage:
-        stage.app.settings = load_settings()
-        await stage.press("comma")
-        shown = " ".join(stage.text().split())
+async def test_settings_are_seen_changed_and_written(open_app: Open, file: Path, size: tuple[int, int]) -> None:
+    async with open_app(size=size) as driver:
+        driver.app.settings = load_settings()
+        await driver.press("comma")
+        shown = " ".join(driver.text().split())
         assert "beat.iterations 50 from the file" in shown
         assert "Nothing is changed" in shown
-        box = stage.app.screen.query_one("#field-beat-warmup", Input)
+        box = driver.app.screen.query_one("#field-beat-warmup", Input)
         box.value = "-1"
-        await stage.settle()
-        assert "Correct 1 field first." in stage.text()
-        await stage.press("ctrl+s")
-        assert stage.app.screen.query("SettingsForm")
+        await driver.settle()
+        assert "Correct 1 field first." in driver.text()
+        await driver.press("ctrl+s")
+        assert driver.app.screen.query("SettingsForm")
         box.value = "9"
-        stage.app.screen.query_one("#field-screen-reduced_motion", Select).value = "true"
-        await stage.settle()
-        assert "2 settings to write" in stage.text()
-        await stage.press("ctrl+s")
-        assert not stage.app.screen.query("SettingsForm")
-        (told,) = stage.app._notifications  # on the screen it is broken into lines, depending on the path
+        driver.app.screen.query_one("#field-screen-reduced_motion", Select).value = "true"
+        await driver.settle()
+        assert "2 settings to write" in driver.text()
+        await driver.press("ctrl+s")
+        assert not driver.app.screen.query("SettingsForm")
+        (told,) = driver.app._notifications  # on the screen it is broken into lines, depending on the path
         assert "It takes effect at the next start" in told.message
     assert text_in(file).startswith("[beat]\niterations = 50  # few\nwarmup = 9\n")
     assert load_settings().screen.reduced_motion
 
 
-async def test_leaving_changes_nothing_and_without_a_file_there_is_no_such_key(theatre: Open, file: Path) -> None:
+async def test_leaving_changes_nothing_and_without_a_file_there_is_no_such_key(open_app: Open, file: Path) -> None:
     before = text_in(file)
-    async with theatre() as stage:
-        await stage.press("comma")
-        assert not stage.app.screen.query("SettingsForm")
-        stage.app.settings = load_settings()
-        await stage.press("comma")
-        stage.app.screen.query_one("#field-beat-warmup", Input).value = "9"
-        await stage.press("escape")
-        assert not stage.app.screen.query("SettingsForm")
+    async with open_app() as driver:
+        await driver.press("comma")
+        assert not driver.app.screen.query("SettingsForm")
+        driver.app.settings = load_settings()
+        await driver.press("comma")
+        driver.app.screen.query_one("#field-beat-warmup", Input).value = "9"
+        await driver.press("escape")
+        assert not driver.app.screen.query("SettingsForm")
     assert text_in(file) == before
 
 
 async def test_what_the_environment_sets_says_that_the_file_will_not_hold(
-    theatre: Open, file: Path, monkeypatch: pytest.MonkeyPatch
+    open_app: Open, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HEARTBEAT_BEAT_BATCH", "7")
-    async with theatre() as stage:
-        stage.app.settings = load_settings()
-        await stage.press("comma")
-        assert "by HEARTBEAT_BEAT_BATCH · rows of the input · 1 to" in stage.text()
-        stage.app.screen.query_one("#field-beat-batch", Input).value = "9"
-        await stage.settle()
-        assert "! HEARTBEAT_BEAT_BATCH overrides the file" in stage.text()
+    async with open_app() as driver:
+        driver.app.settings = load_settings()
+        await driver.press("comma")
+        assert "by HEARTBEAT_BEAT_BATCH · rows of the input · 1 to" in driver.text()
+        driver.app.screen.query_one("#field-beat-batch", Input).value = "9"
+        await driver.settle()
+        assert "! HEARTBEAT_BEAT_BATCH overrides the file" in driver.text()
 
 
 def test_the_command_lists_sets_and_unsets(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

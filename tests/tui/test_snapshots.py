@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.tui.conftest import FakeRun, Stand, Theatre
+from tests.tui.conftest import AppDriver, FakeRun, FakeRuns
 from textual.pilot import Pilot
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
@@ -38,14 +38,14 @@ def both(run: FakeRun) -> FakeRun:
 def test_the_screen_looks_as_it_did(
     snap_compare: Compare, play: Callable[[FakeRun], Any], keys: str, size: tuple[int, int], theme: str
 ) -> None:
-    stand = Stand(play)
-    app = HeartbeatApp(BenchmarkConfig(), stand, theme=theme, reduced_motion=True)
+    fakes = FakeRuns(play)
+    app = HeartbeatApp(BenchmarkConfig(), fakes, theme=theme, reduced_motion=True)
 
     async def act(pilot: Pilot[None]) -> None:
-        stage = Theatre(app, stand, pilot)
-        await stage.settle()
-        await stage.press(*keys.split())
-        stage.still()
-        await stage.settle()
+        driver = AppDriver(app, fakes, pilot)
+        await driver.settle()
+        await driver.press(*keys.split())
+        driver.still()
+        await driver.settle()
 
     assert snap_compare(app, terminal_size=size, run_before=act)

@@ -75,16 +75,16 @@ def test_without_telemetry_nothing_is_said(fake_run: Callable[[BenchmarkConfig],
     assert "HBM" not in figures_text(report)
 
 
-async def test_the_pane_shows_both_during_a_run(theatre: Any, told: Callable[..., Any]) -> None:
+async def test_the_pane_shows_both_during_a_run(open_app: Any, told: Callable[..., Any]) -> None:
     def play(run: Any) -> None:
         run.open().warm_up().beat(30)
         run.tell(Chips(run.now, "tpu-info", (reading(),)))
 
     for size in ((80, 24), (120, 40)):
-        async with theatre(play, size=size, plan=BenchmarkConfig(backend="xla")) as stage:
-            await stage.press("space")
-            assert "HBM 3.00 of 32.0 GiB · duty cycle 88 %" in stage.text()
-            assert "duty  ▇" in stage.text()
+        async with open_app(play, size=size, plan=BenchmarkConfig(backend="xla")) as driver:
+            await driver.press("space")
+            assert "HBM 3.00 of 32.0 GiB · duty cycle 88 %" in driver.text()
+            assert "duty  ▇" in driver.text()
 
 
 def a_look(**values: Any) -> ChipReadings:

@@ -19,7 +19,7 @@ from heartbeat_tui.benchmark.fleet_view import heat_cell
 from heartbeat_tui.controller import BenchmarkOn
 
 if TYPE_CHECKING:
-    from tests.tui.conftest import FakeRun, Open, Theatre
+    from tests.tui.conftest import AppDriver, FakeRun, Open
 
 NODE = Node(
     id="slice", zone="us-central1-a", state="READY", health="HEALTHY", health_description=None, accelerator_type="v5p-16",
@@ -29,12 +29,12 @@ NODE = Node(
 MS = 1_000_000
 
 
-def on_two_hosts(stage: Theatre, *ns: int) -> list[FakeRun]:
+def on_two_hosts(driver: AppDriver, *ns: int) -> list[FakeRun]:
     """Make the next run one of two hosts, each with the given time per iteration."""
     runs: list[FakeRun] = []
 
     def start(host: Host) -> Any:
-        run = stage.stand(stage.app.heartbeat_pane.config)
+        run = driver.fakes(driver.app.heartbeat_pane.config)
         run.labels = (f"on {host.label}",)
         run.open(rehearsal=True).warm_up().beat(90, ns[host.worker])
         runs.append(run)
@@ -43,33 +43,33 @@ def on_two_hosts(stage: Theatre, *ns: int) -> list[FakeRun]:
     def begin(_plan: BenchmarkConfig, _label: Label | None = None) -> Any:
         return MultiHostRun([Host("slice", number, (), {}, "", "", alone=True) for number in range(len(ns))], start)
 
-    stage.app.benchmark.session.begin = begin
+    driver.app.benchmark.session.begin = begin
     return runs
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 50)])
-async def test_hosts_stand_in_a_table_the_slow_one_first_and_open_as_runs(theatre: Open, size: tuple[int, int]) -> None:
-    async with theatre(size=size) as stage:
-        runs = on_two_hosts(stage, 9 * MS, 14 * MS)
-        await stage.press("space")
-        rows = [line for line in stage.text().splitlines() if "slice:" in line and "×" in line and "is slow" not in line]
+async def test_hosts_stand_in_a_table_the_slow_one_first_and_open_as_runs(open_app: Open, size: tuple[int, int]) -> None:
+    async with open_app(size=size) as driver:
+        runs = on_two_hosts(driver, 9 * MS, 14 * MS)
+        await driver.press("space")
+        rows = [line for line in driver.text().splitlines() if "slice:" in line and "×" in line and "is slow" not in line]
         assert [("slice:1" in line, "slow" in line) for line in rows[:2]] == [(True, True), (False, False)]
         assert "1.556 ×" in rows[0]
-        assert "slice:1 (1.56 ×) is slow" in stage.words()
-        assert {"Open", "Pause", "Stop"} <= stage.offered()
-        await stage.press("enter")
-        assert "on slice:1" in stage.text().splitlines()[0]
-        assert {"Hosts", "Host", "Pause"} <= stage.offered()
-        await stage.press("h")
-        assert "on slice:0" in stage.text().splitlines()[0]
-        await stage.press("escape")
-        assert "rehearsal on the CPU: not a TPU · on slice:all" in stage.text().splitlines()[0]
-        await stage.press("s")
+        assert "slice:1 (1.56 ×) is slow" in driver.words()
+        assert {"Open", "Pause", "Stop"} <= driver.offered()
+        await driver.press("enter")
+        assert "on slice:1" in driver.text().splitlines()[0]
+        assert {"Hosts", "Host", "Pause"} <= driver.offered()
+        await driver.press("h")
+        assert "on slice:0" in driver.text().splitlines()[0]
+        await driver.press("escape")
+        assert "rehearsal on the CPU: not a TPU · on slice:all" in driver.text().splitlines()[0]
+        await driver.press("s")
         assert [run.orders[-1] for run in runs] == ["stop", "stop"]
         runs[0].finish(RunOutcome("stopped"))
-        await stage.settle()
-        stage.app.heartbeat_pane.lose_patience()
-        await stage.press("s")
+        await driver.settle()
+        driver.app.heartbeat_pane.lose_patience()
+        await driver.press("s")
         assert runs[1].orders == ["stop", "kill"]
 
 
@@ -78,94 +78,94 @@ def test_the_history_is_read_without_colours(ratio: float, glyph: str) -> None:
     assert heat_cell(ratio, 0.03)[0] == glyph
 
 
-async def test_an_experiment_counts_the_first_of_several_hosts(theatre: Open) -> None:
-    async with theatre() as stage:
-        on_two_hosts(stage, 9 * MS, 14 * MS)
-        await stage.press("m")
-        assert "9.02 ms per iteration" in stage.words()
-        assert "on slice:0" in stage.text().splitlines()[0]
-        assert not stage.app.heartbeat_pane.query("FleetBody")
+async def test_an_experiment_counts_the_first_of_several_hosts(open_app: Open) -> None:
+    async with open_app() as driver:
+        on_two_hosts(driver, 9 * MS, 14 * MS)
+        await driver.press("m")
+        assert "9.02 ms per iteration" in driver.words()
+        assert "on slice:0" in driver.text().splitlines()[0]
+        assert not driver.app.heartbeat_pane.query("FleetBody")
 
 
-async def test_a_host_that_is_lost_says_so_and_the_others_go_on(theatre: Open) -> None:
-    async with theatre() as stage:
-        runs = on_two_hosts(stage, 9 * MS, 9 * MS)
-        await stage.press("space")
+async def test_a_host_that_is_lost_says_so_and_the_others_go_on(open_app: Open) -> None:
+    async with open_app() as driver:
+        runs = on_two_hosts(driver, 9 * MS, 9 * MS)
+        await driver.press("space")
         runs[0].finish(RunOutcome("lost", "the connection to slice:0 was lost", "c", "r"))
-        await stage.settle()
-        assert "✗ lost" in stage.text()
-        assert {"Pause", "Stop"} <= stage.offered()
-        assert "Again" not in stage.offered()
+        await driver.settle()
+        assert "✗ lost" in driver.text()
+        assert {"Pause", "Stop"} <= driver.offered()
+        assert "Again" not in driver.offered()
         runs[1].done()
-        await stage.settle()
-        assert "Again" in stage.offered()
+        await driver.settle()
+        assert "Again" in driver.offered()
 
 
-async def test_a_full_disk_is_said_once_for_all_hosts(theatre: Open) -> None:
-    async with theatre() as stage:
-        runs = on_two_hosts(stage, 9 * MS, 9 * MS)
-        await stage.press("space")
+async def test_a_full_disk_is_said_once_for_all_hosts(open_app: Open) -> None:
+    async with open_app() as driver:
+        runs = on_two_hosts(driver, 9 * MS, 9 * MS)
+        await driver.press("space")
         for run in runs:
             run.notes.append("the run is not saved: No space left on device")
             run.beat(1)
-        await until(lambda: stage.words().count("the run is not saved") == 1, "the note")
+        await until(lambda: driver.words().count("the run is not saved") == 1, "the note")
 
 
-async def test_a_single_run_has_no_table_of_hosts(theatre: Open) -> None:
-    async with theatre(lambda run: run.open().warm_up().beat(10)) as stage:
-        await stage.press("space")
-        assert "Host" not in stage.offered()
-        assert not stage.app.heartbeat_pane.query("FleetBody")
+async def test_a_single_run_has_no_table_of_hosts(open_app: Open) -> None:
+    async with open_app(lambda run: run.open().warm_up().beat(10)) as driver:
+        await driver.press("space")
+        assert "Host" not in driver.offered()
+        assert not driver.app.heartbeat_pane.query("FleetBody")
 
 
-async def test_runs_go_to_a_vm_and_come_back(theatre: Open) -> None:
-    async with theatre(lambda run: run.open().warm_up().beat(100).done()) as stage:
+async def test_runs_go_to_a_vm_and_come_back(open_app: Open) -> None:
+    async with open_app(lambda run: run.open().warm_up().beat(100).done()) as driver:
         asked: list[BenchmarkOn | None] = []
 
         def go_to(event: BenchmarkOn | None) -> tuple[str, Any]:
             asked.append(event)
             return ("slice:all", "xla") if event else ("", "cpu")
 
-        stage.app.benchmark.choose_target = go_to
-        stage.app.post_message(BenchmarkOn(NODE, "p"))
-        await stage.settle()
-        await stage.settle()
+        driver.app.benchmark.choose_target = go_to
+        driver.app.post_message(BenchmarkOn(NODE, "p"))
+        await driver.settle()
+        await driver.settle()
         assert cast("BenchmarkOn", asked[0]).node is NODE
-        assert [run.config.backend for run in stage.stand.runs] == ["xla"]
-        assert "Here" in stage.offered()
-        await stage.press("o")
-        await stage.settle()
+        assert [run.config.backend for run in driver.fakes.runs] == ["xla"]
+        assert "Here" in driver.offered()
+        await driver.press("o")
+        await driver.settle()
         assert asked[1] is None
-        assert "Start" in stage.offered()  # what beat there is no figure of this machine's
-        assert "on slice:all" not in stage.text()
-        await stage.press("space")
-        assert [run.config.backend for run in stage.stand.runs] == ["xla", "cpu"]
+        assert "Start" in driver.offered()  # what beat there is no figure of this machine's
+        assert "on slice:all" not in driver.text()
+        await driver.press("space")
+        assert [run.config.backend for run in driver.fakes.runs] == ["xla", "cpu"]
 
 
-async def test_a_run_on_its_way_is_asked_about_before_another_takes_its_place(theatre: Open) -> None:
-    async with theatre(lambda run: run.open().warm_up().beat(100)) as stage:
-        stage.app.benchmark.choose_target = lambda _event: ("slice:all", "xla")
-        await stage.press("space")
+async def test_a_run_on_its_way_is_asked_about_before_another_takes_its_place(open_app: Open) -> None:
+    async with open_app(lambda run: run.open().warm_up().beat(100)) as driver:
+        driver.app.benchmark.choose_target = lambda _event: ("slice:all", "xla")
+        await driver.press("space")
         for answer, count in (("n", 1), ("enter", 2)):
-            stage.app.post_message(BenchmarkOn(NODE, "p"))
-            await until(lambda: "A run is on its way" in stage.text(), "the question")
-            await stage.press(answer)
-            await stage.settle()
-            await until(lambda count=count: len(stage.stand.runs) == count and not stage.app.benchmark.changing, f"{count} runs")  # type: ignore[misc]
-            await stage.settle()
-        assert [run.config.backend for run in stage.stand.runs] == ["cpu", "xla"]
-        assert stage.stand.runs[0].orders == ["close"]
+            driver.app.post_message(BenchmarkOn(NODE, "p"))
+            await until(lambda: "A run is on its way" in driver.text(), "the question")
+            await driver.press(answer)
+            await driver.settle()
+            await until(lambda count=count: len(driver.fakes.runs) == count and not driver.app.benchmark.changing, f"{count} runs")  # type: ignore[misc]
+            await driver.settle()
+        assert [run.config.backend for run in driver.fakes.runs] == ["cpu", "xla"]
+        assert driver.fakes.runs[0].orders == ["close"]
 
 
-async def test_what_forbids_to_go_there_is_said_and_nothing_changes(theatre: Open) -> None:
-    async with theatre() as stage:
+async def test_what_forbids_to_go_there_is_said_and_nothing_changes(open_app: Open) -> None:
+    async with open_app() as driver:
 
         def go_to(_event: BenchmarkOn | None) -> tuple[str, Any]:
             raise HeartbeatError("slice is STOPPED", "No ssh answers in that state.", "Start it.")
 
-        stage.app.benchmark.choose_target = go_to
-        stage.app.post_message(BenchmarkOn(NODE, "p"))
-        await stage.settle()
-        await stage.settle()
-        assert "slice is STOPPED" in stage.text()
-        assert not stage.stand.runs
+        driver.app.benchmark.choose_target = go_to
+        driver.app.post_message(BenchmarkOn(NODE, "p"))
+        await driver.settle()
+        await driver.settle()
+        assert "slice is STOPPED" in driver.text()
+        assert not driver.fakes.runs

@@ -156,7 +156,7 @@ class FakeRunner:
         self.gate.set()
 
 
-class FakeSurveyor:
+class FakeRunnerFactory:
     """Makes fake runners and keeps them; ``prepare`` may change each before it runs."""
 
     def __init__(self, answers: Iterable[Result] = ANSWERS, prepare: Callable[[FakeRunner], object] = lambda runner: None) -> None:
@@ -174,10 +174,10 @@ class FakeSurveyor:
         return self.runners[-1]
 
 
-class ReadinessStage(Driven):
+class ReadinessDriver(Driven):
     """An app on its Readiness pane."""
 
-    ERRANDS = ("checks", "offers", "remedy")
+    WORKERS = ("checks", "offers", "remedy")
 
     @property
     def pane(self) -> ReadinessPane:
@@ -185,7 +185,7 @@ class ReadinessStage(Driven):
         assert pane is not None
         return pane
 
-    async def held(self, survey: FakeSurveyor) -> None:
+    async def held(self, survey: FakeRunnerFactory) -> None:
         """Wait until the runner has come to the check before which it stops, then let it be drawn."""
         await until(lambda: survey.runners and survey.runner.reached.is_set(), "the check before which the runner stops")
         await settled(self.app)
@@ -199,37 +199,37 @@ class ReadinessStage(Driven):
 @asynccontextmanager
 async def open_readiness(
     survey: Any = None, *, size: tuple[int, int] = (120, 40), settle: bool = True, delays: tuple[float, ...] = (), **options: Any
-) -> AsyncIterator[ReadinessStage]:
+) -> AsyncIterator[ReadinessDriver]:
     """Open the app on its Readiness pane."""
-    checkup = CheckMonitor(survey or FakeSurveyor(), delays=delays)
+    monitor = CheckMonitor(survey or FakeRunnerFactory(), delays=delays)
     app = HeartbeatApp(
         BenchmarkConfig(),
         lambda plan: None,  # type: ignore[arg-type, return-value]
-        check_monitor=lambda: checkup,
+        check_monitor=lambda: monitor,
         mode="readiness",
         reduced_motion=True,
         **options,
     )
     async with app.run_test(size=size, notifications=True) as pilot:
-        stage = ReadinessStage(app, pilot)
+        driver = ReadinessDriver(app, pilot)
         if settle:
-            await stage.settle()
-        yield stage
+            await driver.settle()
+        yield driver
 
 
-Open = Callable[..., AbstractAsyncContextManager[ReadinessStage]]
+Open = Callable[..., AbstractAsyncContextManager[ReadinessDriver]]
 
 
 @pytest.fixture
 def readiness() -> Open:
-    """Open the Readiness pane: ``async with readiness(survey, size=(80, 24)) as stage``."""
+    """Open the Readiness pane: ``async with readiness(survey, size=(80, 24)) as driver``."""
     return open_readiness
 
 
 @pytest.fixture
-def survey() -> Callable[..., FakeSurveyor]:
+def survey() -> Callable[..., FakeRunnerFactory]:
     """Make what looks around: ``survey(answers, prepare)``."""
-    return FakeSurveyor
+    return FakeRunnerFactory
 
 
 @pytest.fixture

@@ -23,9 +23,9 @@ from heartbeat_core.settings import Settings
 from heartbeat_tui.checks.monitor import RunnerFactory
 
 if TYPE_CHECKING:
-    from tests.tui.checks.conftest import FakeRunner, FakeSurveyor, Open
+    from tests.tui.checks.conftest import FakeRunner, FakeRunnerFactory, Open
 
-Survey = Callable[..., "FakeSurveyor"]
+Survey = Callable[..., "FakeRunnerFactory"]
 SIZES = [(80, 24), (160, 50)]
 OWN = "import sys; print('argument:', sys.argv[1]); print('[red]no markup[/]'); sys.exit(int(sys.argv[2]))"
 
@@ -47,31 +47,31 @@ def turns(runner: FakeRunner) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_exact_command_is_shown_before_anything_runs(readiness: Open, size: tuple[int, int]) -> None:
-    async with readiness(size=size) as stage:
-        await stage.press("down", "f")
-        words = stage.words()
+    async with readiness(size=size) as driver:
+        await driver.press("down", "f")
+        words = driver.words()
         assert "gcloud services enable cloudquotas.googleapis.com --project=llm-dev" in words
         assert "changes enables cloudquotas.googleapis.com in the project" in words
         assert "costs nothing" in words
         assert "exactly as shown, with your own gcloud" in words
         assert "Run it" in words
-        await stage.press("escape")
-        assert "checks" in stage.text()
+        await driver.press("escape")
+        assert "checks" in driver.text()
 
 
 async def test_it_runs_as_shown_and_the_check_is_watched_until_it_turns(
     readiness: Open, survey: Survey, answers: tuple[Result, ...]
 ) -> None:
     fake = survey(mended_by(answers, own("a b; $(c)", "0")), turns)
-    async with readiness(fake, delays=(0.0, 0.0, 0.0)) as stage:
-        await stage.press("down", "f", "enter")
-        words = stage.words()
+    async with readiness(fake, delays=(0.0, 0.0, 0.0)) as driver:
+        await driver.press("down", "f", "enter")
+        words = driver.words()
         assert "argument: a b; $(c)" in words  # no shell has read it
         assert "[red]no markup[/]" in words
         assert "✓ done. The check passes: Cloud Quotas API is on" in words
         assert fake.runner.rounds == [None, ("api.cloudquotas",), ("api.cloudquotas",)]
-        await stage.press("escape")
-        assert "● at least 2 steps left" in stage.text()
+        await driver.press("escape")
+        assert "● at least 2 steps left" in driver.text()
 
 
 @pytest.mark.parametrize(
@@ -85,29 +85,29 @@ async def test_a_fix_that_fails_says_so_and_nothing_is_watched(
     readiness: Open, survey: Survey, answers: tuple[Result, ...], fix: Remedy, said: str
 ) -> None:
     fake = survey(mended_by(answers, fix))
-    async with readiness(fake) as stage:
-        await stage.press("down", "f", "enter")
-        assert said in stage.text()
+    async with readiness(fake) as driver:
+        await driver.press("down", "f", "enter")
+        assert said in driver.text()
         assert fake.runner.rounds == [None]
 
 
 async def test_its_keys_are_in_view_on_the_smallest_screen(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
     many = own(*(f"word {number} of a long command" for number in range(30)))
-    async with readiness(survey(mended_by(answers, many)), size=(60, 18)) as stage:
-        await stage.press("down", "f")
-        assert "Run it" in stage.text()
+    async with readiness(survey(mended_by(answers, many)), size=(60, 18)) as driver:
+        await driver.press("down", "f")
+        assert "Run it" in driver.text()
 
 
 async def test_it_can_be_cancelled(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
     waits = "import signal; print('waiting', flush=True); signal.pause()"
-    async with readiness(survey(mended_by(answers, own(program=waits)))) as stage:
-        await stage.pilot.press("down", "f", "enter")
-        await until(lambda: "waiting" in stage.text(), "what the command says")
-        assert "Cancel" in stage.text()
-        await stage.press("escape")
-        assert "cancelled" in stage.text()
-        await stage.press("escape")
-        assert "checks" in stage.text()
+    async with readiness(survey(mended_by(answers, own(program=waits)))) as driver:
+        await driver.pilot.press("down", "f", "enter")
+        await until(lambda: "waiting" in driver.text(), "what the command says")
+        assert "Cancel" in driver.text()
+        await driver.press("escape")
+        assert "cancelled" in driver.text()
+        await driver.press("escape")
+        assert "checks" in driver.text()
 
 
 async def test_one_step_leads_to_the_next_with_what_was_found(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
@@ -116,33 +116,33 @@ async def test_one_step_leads_to_the_next_with_what_was_found(readiness: Open, s
     )
     listed = Remedy("List them.", (sys.executable, "-c", listing))
     link = Remedy("Link one.", (sys.executable, "-c", OWN, "<BILLING_ACCOUNT>", "0"), changes="who pays for the project", costs=None)
-    async with readiness(survey(mended_by(answers, listed, link))) as stage:
-        await stage.press("down", "f", "enter")
-        words = stage.words()
+    async with readiness(survey(mended_by(answers, listed, link))) as driver:
+        await driver.press("down", "f", "enter")
+        words = driver.words()
         assert "2 of 2 Link one." in words
         assert "0123AB-4567CD-89EF01 Mine True" in words  # what was listed stays, to choose from
         assert "✓ done. This is the next step:" in words
         assert "Run it" in words
-        assert stage.app.screen.query_one(Input).value == "0123AB-4567CD-89EF01"
-        await stage.press("enter")
-        assert "argument: 0123AB-4567CD-89EF01" in stage.words()
+        assert driver.app.screen.query_one(Input).value == "0123AB-4567CD-89EF01"
+        await driver.press("enter")
+        assert "argument: 0123AB-4567CD-89EF01" in driver.words()
 
 
 async def test_quota_is_asked_for_with_an_address_and_a_reason(readiness: Open) -> None:
-    async with readiness() as stage:
-        await stage.press(*["down"] * 7, "f")
-        assert "1 of 2 Request the quota" in stage.words()
-        assert len(stage.app.screen.query(Input)) == 2
-        await stage.press("enter")
-        assert "Fill in email and justification first." in stage.text()
-        await stage.type("you@example.com")
-        await stage.press("tab")
-        await stage.type("learn; rm -rf")
-        words = stage.words()
+    async with readiness() as driver:
+        await driver.press(*["down"] * 7, "f")
+        assert "1 of 2 Request the quota" in driver.words()
+        assert len(driver.app.screen.query(Input)) == 2
+        await driver.press("enter")
+        assert "Fill in email and justification first." in driver.text()
+        await driver.type("you@example.com")
+        await driver.press("tab")
+        await driver.type("learn; rm -rf")
+        words = driver.words()
         assert "--email=you@example.com" in words
         assert "'--justification=learn; rm -rf'" in words
-        await stage.press("tab")
-        assert "2 of 2" in stage.text()
+        await driver.press("tab")
+        assert "2 of 2" in driver.text()
 
 
 async def test_what_talks_to_people_gets_the_terminal(
@@ -158,21 +158,21 @@ async def test_what_talks_to_people_gets_the_terminal(
 
     monkeypatch.setattr(remedy_runner, "run_in_terminal", run)
     login = Remedy("Log in.", ("gcloud", "auth", "login"), interactive=True)
-    async with readiness(survey(mended_by(answers, login))) as stage:
+    async with readiness(survey(mended_by(answers, login))) as driver:
         monkeypatch.setattr(App, "suspend", lambda app: closing(_Nothing()))
-        await stage.press("down", "f")
-        assert "it runs in the terminal" in stage.words()
-        await stage.press("enter")
+        await driver.press("down", "f")
+        assert "it runs in the terminal" in driver.words()
+        await driver.press("enter")
         assert ran == [("gcloud", "auth", "login")]
-        assert "checks" in stage.text()
+        assert "checks" in driver.text()
 
 
 async def test_a_terminal_that_cannot_be_lent_is_reported(readiness: Open, survey: Survey, answers: tuple[Result, ...]) -> None:
     login = Remedy("Log in.", ("gcloud", "auth", "login"), interactive=True)
-    async with readiness(survey(mended_by(answers, login))) as stage:
-        await stage.press("down", "f", "enter")
-        assert "Run it" in stage.text()
-        assert stage.app._notifications
+    async with readiness(survey(mended_by(answers, login))) as driver:
+        await driver.press("down", "f", "enter")
+        assert "Run it" in driver.text()
+        assert driver.app._notifications
 
 
 class _Nothing:
@@ -189,31 +189,31 @@ def demo(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., RunnerFactor
 
 
 async def test_a_demo_of_a_ready_project_is_ready(readiness: Open) -> None:
-    with closing(RunnerFactory(Settings(), {}, demo="ready")) as surveyor:  # in a process of its own, as users have it
-        async with readiness(surveyor, banner=("DEMO: emulated, scenario ready",)) as stage:
-            assert "✓ ready for v6e-1" in stage.text()
-            assert "DEMO" in stage.text().splitlines()[0]
-            assert "as ada@example.com (emulated)" in stage.text()
+    with closing(RunnerFactory(Settings(), {}, demo="ready")) as make_runner:  # in a process of its own, as users have it
+        async with readiness(make_runner, banner=("DEMO: emulated, scenario ready",)) as driver:
+            assert "✓ ready for v6e-1" in driver.text()
+            assert "DEMO" in driver.text().splitlines()[0]
+            assert "as ada@example.com (emulated)" in driver.text()
 
 
 async def test_a_demo_of_a_fresh_project_says_where_to_begin(readiness: Open, demo: Callable[..., RunnerFactory]) -> None:
-    async with readiness(demo("fresh")) as stage:
-        assert "steps left" in stage.text()
-        assert "gcloud services enable iam.googleapis.com" in stage.details()
+    async with readiness(demo("fresh")) as driver:
+        assert "steps left" in driver.text()
+        assert "gcloud services enable iam.googleapis.com" in driver.details()
 
 
 async def test_a_demo_completes_the_target_from_what_there_is(readiness: Open, demo: Callable[..., RunnerFactory]) -> None:
-    async with readiness(demo("ready")) as stage:
-        await stage.press("t")
-        await stage.type("us-east5-")
-        assert "us-east5-b" in stage.words()
-        await stage.press("right")
-        form = stage.pane.form
+    async with readiness(demo("ready")) as driver:
+        await driver.press("t")
+        await driver.type("us-east5-")
+        assert "us-east5-b" in driver.words()
+        await driver.press("right")
+        form = driver.pane.form
         assert form is not None
         assert form.query_one("#field-zone", Input).value.startswith("us-east5-")
-        await stage.press("tab")
-        await stage.type("v9x-1")
-        assert "Not offered in" in stage.words()
+        await driver.press("tab")
+        await driver.type("v9x-1")
+        assert "Not offered in" in driver.words()
 
 
 @pytest.mark.skipif(not shutil.which("gcloud"), reason="gcloud is not installed")
@@ -221,14 +221,14 @@ async def test_in_a_demo_gcloud_really_turns_a_check(
     readiness: Open, demo: Callable[..., RunnerFactory], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    async with readiness(demo("no-tpu-api", speed=20.0), delays=(0.2,) * 50) as stage:
-        assert "● at least 1 step left" in stage.text()
-        assert "gcloud services enable tpu.googleapis.com" in stage.details()
-        await stage.press("f")
-        assert "against the emulator" in stage.words()
-        assert "DEMO" in stage.text()
-        await stage.press("enter")
-        assert "finished successfully" in stage.text()
-        assert "✓ done. The check passes" in stage.text()
-        await stage.press("escape")
-        assert "✓ ready for v6e-1" in stage.text()
+    async with readiness(demo("no-tpu-api", speed=20.0), delays=(0.2,) * 50) as driver:
+        assert "● at least 1 step left" in driver.text()
+        assert "gcloud services enable tpu.googleapis.com" in driver.details()
+        await driver.press("f")
+        assert "against the emulator" in driver.words()
+        assert "DEMO" in driver.text()
+        await driver.press("enter")
+        assert "finished successfully" in driver.text()
+        assert "✓ done. The check passes" in driver.text()
+        await driver.press("escape")
+        assert "✓ ready for v6e-1" in driver.text()

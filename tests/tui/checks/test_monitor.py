@@ -16,30 +16,30 @@ from heartbeat_core.cloud.session import open_session as open_emulated
 from heartbeat_tui.checks.monitor import MOST_AFTER, CheckMonitor, Watch
 
 if TYPE_CHECKING:
-    from tests.tui.checks.conftest import FakeRunner, FakeSurveyor
+    from tests.tui.checks.conftest import FakeRunner, FakeRunnerFactory
 
-Survey = Callable[..., "FakeSurveyor"]
+Survey = Callable[..., "FakeRunnerFactory"]
 
 
 def test_nothing_is_known_before_anybody_asks(survey: Survey) -> None:
     fake = survey()
-    checkup = CheckMonitor(fake)
-    assert checkup.checklist() is None
+    monitor = CheckMonitor(fake)
+    assert monitor.checklist() is None
     assert not fake.runners
 
 
 def test_every_answer_is_news(survey: Survey, answers: tuple[Result, ...]) -> None:
-    checkup = CheckMonitor(survey())
+    monitor = CheckMonitor(survey())
     news: list[int] = []
 
     def told() -> None:
-        checklist = checkup.checklist()
+        checklist = monitor.checklist()
         news.append(len(checklist.report.results) if checklist else 0)
 
-    checkup.news = told
-    checkup.ask()
+    monitor.news = told
+    monitor.ask()
     assert set(news) >= set(range(1, len(answers) + 1))
-    checklist = checkup.checklist()
+    checklist = monitor.checklist()
     assert checklist is not None
     assert not checklist.busy
     assert not checklist.asking
@@ -47,20 +47,20 @@ def test_every_answer_is_news(survey: Survey, answers: tuple[Result, ...]) -> No
 
 def test_the_same_question_does_not_queue_twice(survey: Survey) -> None:
     fake = survey()
-    checkup = CheckMonitor(fake)
-    checkup.waiting.append(("api.tpu",))
-    checkup.ask(("api.tpu",))
+    monitor = CheckMonitor(fake)
+    monitor.waiting.append(("api.tpu",))
+    monitor.ask(("api.tpu",))
     assert not fake.runners
-    checkup.ask(("api.cloudquotas",))
+    monitor.ask(("api.cloudquotas",))
     assert fake.runner.rounds == [("api.cloudquotas",)]
 
 
 def test_another_target_is_asked_about_anew(survey: Survey) -> None:
     fake = survey()
-    checkup = CheckMonitor(fake)
-    checkup.ask()
-    checkup.aim({"zone": "us-east5-a"})
-    checkup.aim({"accelerator_type": "v6e-4"})
+    monitor = CheckMonitor(fake)
+    monitor.ask()
+    monitor.aim({"zone": "us-east5-a"})
+    monitor.aim({"accelerator_type": "v6e-4"})
     assert len(fake.runners) == 3
     target = fake.runner.environment.target
     assert (target.zone.value, target.accelerator_type.value) == ("us-east5-a", "v6e-4")
@@ -74,48 +74,48 @@ def test_a_watch_ends_when_the_check_turns(survey: Survey, answers: tuple[Result
         runner.answers[failed.id] = [failed, failed, failed, replace(failed, status="pass")]
 
     fake = survey(prepare=turns)
-    checkup = CheckMonitor(fake, delays=(0.0,) * 10)
+    monitor = CheckMonitor(fake, delays=(0.0,) * 10)
     seen: list[Watch | None] = []
-    checkup.news = lambda: seen.append(checkup.watched)
-    checkup.ask()
-    checkup.watch(failed.id)
+    monitor.news = lambda: seen.append(monitor.watched)
+    monitor.ask()
+    monitor.watch(failed.id)
     assert fake.runner.rounds == [None, *[(failed.id,)] * 3]
     assert Watch(failed.id, 2, 0.0) in seen
-    assert checkup.watched is None
+    assert monitor.watched is None
 
 
 def test_a_watch_looks_on_at_what_waited_for_the_check_but_not_for_ever(survey: Survey, answers: tuple[Result, ...]) -> None:
     agent = next(answer for answer in answers if answer.id == "iam.service-agent")
     fake = survey()
-    checkup = CheckMonitor(fake, delays=(0.0,) * 30)
-    checkup.ask()
+    monitor = CheckMonitor(fake, delays=(0.0,) * 30)
+    monitor.ask()
     fake.runner.select = lambda names=None: ("api.tpu", agent.id) if names == ("api.tpu",) else tuple(names or ())  # type: ignore[method-assign]
-    checkup.watch("api.tpu")
+    monitor.watch("api.tpu")
     assert fake.runner.rounds.count((agent.id,)) == MOST_AFTER
 
 
 def test_a_watch_has_an_end(survey: Survey) -> None:
     fake = survey()
-    checkup = CheckMonitor(fake, delays=(0.0,) * 3)
-    checkup.ask()
-    checkup.watch("api.cloudquotas")
+    monitor = CheckMonitor(fake, delays=(0.0,) * 3)
+    monitor.ask()
+    monitor.watch("api.cloudquotas")
     assert fake.runner.rounds.count(("api.cloudquotas",)) == 4
 
 
 def test_closing_ends_a_watch_and_all_asking(survey: Survey) -> None:
     fake = survey()
-    checkup = CheckMonitor(fake, delays=(3600.0,))
-    checkup.ask()
-    watching = threading.Thread(target=checkup.watch, args=("api.cloudquotas",))
+    monitor = CheckMonitor(fake, delays=(3600.0,))
+    monitor.ask()
+    watching = threading.Thread(target=monitor.watch, args=("api.cloudquotas",))
     watched = threading.Event()
-    checkup.news = lambda: watched.set() if checkup.watched and checkup.watched.tries else None
+    monitor.news = lambda: watched.set() if monitor.watched and monitor.watched.tries else None
     watching.start()
     assert watched.wait(30)
-    checkup.close()
+    monitor.close()
     watching.join(30)
     assert not watching.is_alive()
     rounds = len(fake.runner.rounds)
-    checkup.ask()
+    monitor.ask()
     assert len(fake.runner.rounds) == rounds
 
 
@@ -141,13 +141,13 @@ def test_its_end_ends_every_question_under_way(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr("heartbeat_core.cloud.projects.search_projects", search_projects)
     runner = SimpleNamespace(environment=SimpleNamespace(open_session=open_session), cancel=lambda: None)
-    checkup = CheckMonitor(lambda *_, **__: runner)  # type: ignore[arg-type]
-    asking = [threading.Thread(target=checkup.offers, args=("", "")) for _ in range(2)]
+    monitor = CheckMonitor(lambda *_, **__: runner)  # type: ignore[arg-type]
+    asking = [threading.Thread(target=monitor.offers, args=("", "")) for _ in range(2)]
     for thread in asking:
         thread.start()
         assert asked.acquire(timeout=30)
-    checkup.close()
+    monitor.close()
     assert all(session.cancellation.cancelled for session in sessions)
     for thread in asking:
         thread.join(30)
-    assert not checkup.queries
+    assert not monitor.queries

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.tui.checks.conftest import FakeSurveyor, ReadinessStage
+from tests.tui.checks.conftest import FakeRunnerFactory, ReadinessDriver
 from textual.pilot import Pilot
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
@@ -25,7 +25,7 @@ Compare = Callable[..., bool]
     ],
 )
 def test_the_pane_looks_as_it_did(
-    snap_compare: Compare, survey: Callable[[], FakeSurveyor], keys: str, size: tuple[int, int], theme: str
+    snap_compare: Compare, survey: Callable[[], FakeRunnerFactory], keys: str, size: tuple[int, int], theme: str
 ) -> None:
     app = HeartbeatApp(
         BenchmarkConfig(),
@@ -38,10 +38,10 @@ def test_the_pane_looks_as_it_did(
     )
 
     async def act(pilot: Pilot[None]) -> None:
-        stage = ReadinessStage(app, pilot)
-        await stage.settle()
-        await stage.press(*keys.split())
-        stage.still()
-        await stage.settle()
+        driver = ReadinessDriver(app, pilot)
+        await driver.settle()
+        await driver.press(*keys.split())
+        driver.still()
+        await driver.settle()
 
     assert snap_compare(app, terminal_size=size, run_before=act)

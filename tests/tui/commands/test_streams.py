@@ -32,7 +32,7 @@ def test_every_command_is_among_these() -> None:
 
 @pytest.fixture(autouse=True)
 def _probed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stand in for the devices of this machine: to probe them takes seconds."""
+    """FakeRuns in for the devices of this machine: to probe them takes seconds."""
     found = DeviceInventory((Device("cpu", sys.executable, {"device": "CPU"}), Device("xla", sys.executable, {}, "not here")), ())
     monkeypatch.setattr(devices, "take_inventory", lambda *_: found)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tui.conftest import Stand, Theatre
+from tests.tui.conftest import AppDriver, FakeRuns
 from tests.tui.rest import settled
 from tests.waiting import until
 
@@ -72,10 +72,10 @@ class Folder:
         return RunLibrary(index, lambda: self.peak_cache, lambda path: Replay(path, speed=float("inf")).start(), **options)
 
 
-class Hall(Theatre):
+class RunsDriver(AppDriver):
     """The app on a folder of recordings."""
 
-    ERRANDS = ("runs", "run")
+    WORKERS = ("runs", "run")
 
     async def open(self) -> None:
         """Wait for what is being opened over the list."""
@@ -96,7 +96,7 @@ class Hall(Theatre):
         return next(line for line in self.lines() if word in line)
 
 
-OpenHall = Callable[..., AbstractAsyncContextManager[Hall]]
+OpenRuns = Callable[..., AbstractAsyncContextManager[RunsDriver]]
 
 
 @pytest.fixture
@@ -105,20 +105,20 @@ def folder(tmp_path: Path) -> Folder:
 
 
 @pytest.fixture
-def hall(folder: Folder) -> OpenHall:
-    """Open the app on the folder: ``async with hall(size=(120, 40)) as stage``."""
+def open_runs(folder: Folder) -> OpenRuns:
+    """Open the app on the folder: ``async with open_runs(size=(120, 40)) as driver``."""
 
     @asynccontextmanager
-    async def open_app(
+    async def opened(
         *, size: tuple[int, int] = (120, 40), mode: str = "runs", archive: RunLibrary | None = None, **options: Any
-    ) -> AsyncIterator[Hall]:
-        stand = Stand()
+    ) -> AsyncIterator[RunsDriver]:
+        fakes = FakeRuns()
         app = HeartbeatApp(
-            BenchmarkConfig(), stand, run_library=lambda: archive or folder.archive(), mode=mode, reduced_motion=True, **options
+            BenchmarkConfig(), fakes, run_library=lambda: archive or folder.archive(), mode=mode, reduced_motion=True, **options
         )
         async with app.run_test(size=size, notifications=True) as pilot:
-            stage = Hall(app, stand, pilot)
-            await stage.settle()
-            yield stage
+            driver = RunsDriver(app, fakes, pilot)
+            await driver.settle()
+            yield driver
 
-    return open_app
+    return opened

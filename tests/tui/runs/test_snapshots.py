@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.tui.conftest import Stand
-from tests.tui.runs.conftest import Hall
+from tests.tui.conftest import FakeRuns
+from tests.tui.runs.conftest import RunsDriver
 from textual.pilot import Pilot
 
 from heartbeat_core.benchmark.config import BenchmarkConfig
@@ -34,14 +34,14 @@ def test_the_screen_looks_as_it_did(
     folder.add(day=2, ns=9_600_000, label=Label(0, "by day", tags=("quiet",)))
     folder.add(day=3, ns=2_100_000, backend="xla", rehearsal=True, label=Label(0, "rehearsal", note="before the TPU comes"))
     (folder.path / "broken.jsonl").write_bytes(b"no recording\n")
-    stand = Stand()
-    app = HeartbeatApp(BenchmarkConfig(), stand, run_library=folder.archive, mode="runs", theme=theme, reduced_motion=True)
+    fakes = FakeRuns()
+    app = HeartbeatApp(BenchmarkConfig(), fakes, run_library=folder.archive, mode="runs", theme=theme, reduced_motion=True)
 
     async def act(pilot: Pilot[None]) -> None:
-        stage = Hall(app, stand, pilot)
-        await stage.settle()
+        driver = RunsDriver(app, fakes, pilot)
+        await driver.settle()
         for key in keys.split():
-            await stage.press(key)
-            await stage.open()
+            await driver.press(key)
+            await driver.open()
 
     assert snap_compare(app, terminal_size=size, run_before=act)

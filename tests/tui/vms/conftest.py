@@ -29,14 +29,14 @@ NEVER_S = 3600.0  # the next look by itself: tests ask for theirs; and the next 
 SWIFT = PollPolicy(poll_s=0.1, growth=1.0, longest_poll_s=0.1, absent_s=2.0, settle_s=5.0, round_s=NEVER_S, longest_round_s=NEVER_S)
 
 
-class VmsStage(Driven):
+class VmsDriver(Driven):
     """An app on its TPU VMs pane, and the emulator it asks."""
 
-    ERRANDS = ("looks", "offers")
+    WORKERS = ("looks", "offers")
 
-    def __init__(self, app: HeartbeatApp, pilot: Pilot[None], surveyor: RunnerFactory) -> None:
+    def __init__(self, app: HeartbeatApp, pilot: Pilot[None], make_runner: RunnerFactory) -> None:
         super().__init__(app, pilot)
-        self.surveyor = surveyor
+        self.make_runner = make_runner
 
     @property
     def pane(self) -> VmsPane:
@@ -57,8 +57,8 @@ class VmsStage(Driven):
 
     async def stop_emulator(self) -> None:
         """Let Google stop answering."""
-        assert self.surveyor.emulator is not None
-        self.surveyor.emulator.close()
+        assert self.make_runner.emulator is not None
+        self.make_runner.emulator.close()
 
         def silent() -> bool:
             try:
@@ -72,7 +72,7 @@ class VmsStage(Driven):
     def ask(self, method: str, path: str, body: object = None) -> Any:
         """Ask the emulator as somebody else would."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.surveyor.url() + path, data, {"Content-Type": "application/json"}, method=method)
+        request = urllib.request.Request(self.make_runner.url() + path, data, {"Content-Type": "application/json"}, method=method)
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read())
 
@@ -123,15 +123,15 @@ class VmsStage(Driven):
 @asynccontextmanager
 async def open_vms(
     scenario: str | None = "running", *, size: tuple[int, int] = (120, 40), settle: bool = True, speed: float = 0.0, **options: Any
-) -> AsyncIterator[VmsStage]:
+) -> AsyncIterator[VmsDriver]:
     """Open the app on its TPU VMs pane, on an emulator in a state."""
-    surveyor = RunnerFactory(Settings(), {}, demo=scenario, speed=speed)
-    checkup = CheckMonitor(surveyor)
-    fleet = InventoryMonitor(lambda: checkup.open().environment, checkup.offers, every_s=NEVER_S, policy=SWIFT)
+    make_runner = RunnerFactory(Settings(), {}, demo=scenario, speed=speed)
+    monitor = CheckMonitor(make_runner)
+    fleet = InventoryMonitor(lambda: monitor.open().environment, monitor.offers, every_s=NEVER_S, policy=SWIFT)
     app = HeartbeatApp(
         BenchmarkConfig(),
         lambda plan: None,  # type: ignore[arg-type, return-value]
-        check_monitor=lambda: checkup,
+        check_monitor=lambda: monitor,
         inventory_monitor=lambda: fleet,
         mode=options.pop("mode", "vms"),
         reduced_motion=True,
@@ -139,20 +139,20 @@ async def open_vms(
     )
     try:
         async with app.run_test(size=size, notifications=True) as pilot:
-            stage = VmsStage(app, pilot, surveyor)
+            driver = VmsDriver(app, pilot, make_runner)
             if settle:
-                await stage.settle()
-            yield stage
+                await driver.settle()
+            yield driver
     finally:
-        surveyor.close()
+        make_runner.close()
 
 
-Open = Callable[..., AbstractAsyncContextManager[VmsStage]]
+Open = Callable[..., AbstractAsyncContextManager[VmsDriver]]
 
 
 @pytest.fixture
 def vms(monkeypatch: pytest.MonkeyPatch) -> Open:
-    """Open the TPU VMs pane: ``async with vms("stockout", size=(80, 24)) as stage``."""
+    """Open the TPU VMs pane: ``async with vms("stockout", size=(80, 24)) as driver``."""
     monkeypatch.setattr(process, "start_emulator", start_emulator)
     monkeypatch.setattr(create_form, "QUIET_S", 0.001)
     monkeypatch.setattr(pane, "TICK_S", NEVER_S)

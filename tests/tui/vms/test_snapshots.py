@@ -72,7 +72,7 @@ NODES = (
 class Still(Driven):
     """The app on a fleet that stands still."""
 
-    ERRANDS = ("looks", "offers")
+    WORKERS = ("looks", "offers")
 
 
 class StillFleet(InventoryMonitor):
@@ -112,10 +112,10 @@ def test_the_pane_looks_as_it_did(
     app = HeartbeatApp(BenchmarkConfig(), lambda plan: None, inventory_monitor=lambda: fleet, mode="vms", theme=theme, reduced_motion=True)  # type: ignore[arg-type, return-value]
 
     async def act(pilot: Pilot[None]) -> None:
-        stage = Still(app, pilot)
-        await stage.settle()
-        await stage.press(*keys.split())
-        stage.still()
-        await stage.settle()
+        driver = Still(app, pilot)
+        await driver.settle()
+        await driver.press(*keys.split())
+        driver.still()
+        await driver.settle()
 
     assert snap_compare(app, terminal_size=size, run_before=act)
