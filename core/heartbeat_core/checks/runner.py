@@ -276,10 +276,10 @@ class CheckRound:
 
     def give_up_late(self) -> None:
         """Settle the checks whose time is over as unknown."""
-        for name, context in list(self.running.items()):
-            if not context.deadline.left_s:
-                context.cancellation.cancel()
-                self.take(name, context, TimeoutError(f"no answer within {context.limit_s:.3g} s"))
+        late = [(name, context) for name, context in self.running.items() if not context.deadline.left_s]
+        for name, context in late:  # while they are settled, others may answer in time
+            context.cancellation.cancel()
+            self.take(name, context, TimeoutError(f"no answer within {context.limit_s:.3g} s"))
 
     def settle(self, result: Result) -> None:
         self.done.add(result.id)

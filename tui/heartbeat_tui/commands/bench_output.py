@@ -288,7 +288,7 @@ def print_repeat(repeated: Repeat) -> None:
     order = f"; order shuffled in each round, seed {repeated.seed}" if len(repeated.candidates) > 1 else ""
     out.print(f"{repeated.repeat} processes{' each' if len(repeated.candidates) > 1 else ''}{order}")
     titles = ("mean of medians", "95 % CI over processes", "between processes", "within one", "processes")
-    out.print(table_of(("", *titles), map(cells, repeated.candidates), whole=titles))
+    out.print(table_of(("", *titles), map(cells, repeated.candidates), whole=("", *titles[:2])))
     for one in repeated.candidates:
         for sentence in sentences(one):
             out.print(f"{one.name}: {sentence}")

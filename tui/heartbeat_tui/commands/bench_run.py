@@ -32,7 +32,7 @@ from heartbeat_core.recordings.recording import load, recorded_report
 from heartbeat_core.units import format_ns, format_rate
 from heartbeat_tui.commands.chart_output import print_chart
 from heartbeat_tui.commands.console import first_interrupt, print_error, print_json, print_notes, print_status
-from heartbeat_tui.commands.options import make_config, make_launcher
+from heartbeat_tui.commands.options import check_method, make_config, make_launcher
 
 if TYPE_CHECKING:
     from heartbeat_core.fleet.model import HostSummary
@@ -75,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
         return (list_models if args.list_models else limits)(args)
     with closing(make_launcher(args)) as launcher:
         config = make_config(args, launcher)
+        check_method(args, config)
         label_of(args)  # which may refuse it, before anything runs
         if launcher.destination is not None and sys.stderr.isatty():
             print_status(f"Connecting to {launcher.destination.label} …")

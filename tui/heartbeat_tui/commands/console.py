@@ -69,7 +69,7 @@ def print_answer(args: argparse.Namespace, values: Mapping[str, Any], lines: Ite
 
 
 def print_status(text: str, end: str = "\n") -> None:
-    print(text, file=sys.stderr, end=end, flush=True)
+    print(f"{text}{end}", file=sys.stderr, end="", flush=True)  # one write, for threads
 
 
 def print_notes(notes: Iterable[str]) -> None:

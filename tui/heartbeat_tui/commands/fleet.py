@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from heartbeat_core.errors import INTERRUPTED, HeartbeatError
 from heartbeat_tui.commands.console import add_action, print_answer, print_status
-from heartbeat_tui.commands.options import add_config_flags, add_project_flag, make_config, make_launcher, share
+from heartbeat_tui.commands.options import add_config_flags, add_project_flag, check_method, make_config, make_launcher, share
 
 if TYPE_CHECKING:
     from heartbeat_core.fleet.model import Fleet
@@ -67,6 +67,7 @@ def measured(args: argparse.Namespace) -> tuple[Fleet, bool]:
 
     with closing(make_launcher(args)) as launcher:
         config = make_config(args, launcher)
+        check_method(args, config)
         if launcher.destination is None or not launcher.destination.several:
             raise HeartbeatError(f"{args.on} is one host", "A fleet has several.", "--on NAME:all, or --on ray")
         if sys.stderr.isatty():

@@ -140,12 +140,15 @@ def make_config(args: argparse.Namespace, launcher: Launcher) -> BenchmarkConfig
         config = replace(config, workload=work)
     if args.duration is not None or args.until_stopped:
         config = replace(config, iterations=None, duration_s=args.duration)
-    of_method = {name: value for name in ("window", "repeats") if (value := getattr(args, name)) is not None}
-    several = any(getattr(args, flag, None) for flag in ("vs", "sweep", "compare_methods"))  # another of them may have the method
+    return replace(config, **{name: value for name in ("window", "repeats") if (value := getattr(args, name)) is not None})
+
+
+def check_method(args: argparse.Namespace, config: BenchmarkConfig) -> None:
+    """Raise HeartbeatError for options of another method; on the screen, and where runs are compared, another run may have it."""
+    several = any(getattr(args, flag, None) for flag in ("vs", "sweep", "compare_methods"))
     for name, method in (("window", "pipelined"), ("repeats", "handbook")):
-        if name in of_method and method != config.method and not several:
+        if getattr(args, name) is not None and method != config.method and not several:
             raise HeartbeatError(f"--{name} is given without --method {method}", "No other method has it.", f"Add --method {method}.")
-    return replace(config, **of_method)
 
 
 def make_layer(args: argparse.Namespace) -> Layer | None:
