@@ -29,6 +29,7 @@ from heartbeat_tui.widgets.form import Field, Form, Note, form_bindings
 from heartbeat_tui.widgets.text import styled
 
 YES_NO = ("true", "false")
+UNREACHED = 10**9  # a greatest value beyond any run is not shown
 
 
 def name_of(key: str) -> str:
@@ -68,7 +69,8 @@ class SettingsForm(Form):
         except HeartbeatError as error:
             return Note(error.cause, "failed")
         kind = KEYS[row.key]
-        limits = f" · {kind.range[0]:,} to {kind.range[1]:,}" if kind.type is int else ""
+        least, most = kind.range
+        limits = (f" · {least:,} to {most:,}" if most < UNREACHED else f" · {least:,} or more") if kind.type is int else ""
         covered = row.source not in ("default", str(self.file))
         if text != self.before[name]:
             return (
