@@ -153,7 +153,7 @@ class Source(ABC):
         self.order("stop")
 
     def order(self, word: Order) -> None:
-        """Note an order and forward it; once the run is over there is nobody to obey."""
+        """Note an order and forward it; once the run is over it has no effect."""
         with self.changed:
             if self.ending is not None:
                 return
