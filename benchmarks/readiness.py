@@ -47,7 +47,7 @@ QUESTIONS = (
     f"compute tpus tpu-vm list --zone={ZONE} --project={PROJECT}",
     f"compute tpus queued-resources list --zone={ZONE} --project={PROJECT}",
     f"compute tpus accelerator-types list --zone={ZONE} --project={PROJECT}",
-    f"compute tpus versions list --zone={ZONE} --project={PROJECT}",
+    f"compute tpus tpu-vm versions list --zone={ZONE} --project={PROJECT}",
 )
 
 

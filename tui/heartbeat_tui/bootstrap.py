@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from textual import constants
-
 from heartbeat_core.errors import HeartbeatError
 from heartbeat_tui.app import HeartbeatApp
 
@@ -24,9 +22,6 @@ if TYPE_CHECKING:
     from heartbeat_tui.runs.library import RunLibrary
     from heartbeat_tui.vms.monitor import InventoryMonitor
 
-# How long a lone escape waits for the rest of a sequence. Textual's 0.1 s can be felt, and a terminal writes a sequence at once.
-ESCAPE_S = 0.05
-
 
 def open_screen(launcher: Launcher, config: BenchmarkConfig, *, instead: str, **options: Any) -> int:
     """Run the app until it is left, and return its exit code; options and errors are those of ``make_app``.
@@ -35,8 +30,6 @@ def open_screen(launcher: Launcher, config: BenchmarkConfig, *, instead: str, **
     """
     with make_app(launcher, config, **options) as app:
         require_terminal(instead)
-        if "ESCDELAY" not in os.environ:
-            constants.ESCAPE_DELAY = ESCAPE_S  # type: ignore[misc]
         app.run()
         return app.return_code or 0
 
