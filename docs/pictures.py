@@ -89,7 +89,7 @@ async def tpu_vms(scene: Scene) -> None:
 
 async def runs(scene: Scene) -> None:
     await scene.press("4")
-    await scene.until("before the update")
+    await scene.until("before the u")  # the name may be cut
     await scene.press("down", "down")
     await scene.until("where it ran")
 
