@@ -120,7 +120,7 @@ class ChipReader:
             close_pipes(process)
 
     def lines(self, process: subprocess.Popen[bytes]) -> Iterator[bytes]:
-        """Give the order, and yield the lines of the answer; raise as ``lines_of`` does."""
+        """Send the order, and yield the lines of the answer; raise as ``lines_of`` does."""
         assert process.stdin is not None
         assert process.stdout is not None
         with contextlib.suppress(BrokenPipeError):  # it has ended, and its stderr says why
