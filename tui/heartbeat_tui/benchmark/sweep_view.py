@@ -103,7 +103,7 @@ def figures_of(point: TrialResult) -> tuple[str, ...]:
     share = format_share(report.share) if report.share else NOTHING
     computed = significant(point.limit.tokens_per_s) if point.limit else format_rate(report.flops_per_s or 0)
     rates = computed, format_bytes_rate(report.bytes_per_s or 0)
-    return (format_ns(point.ns), interval_text(report), *rates, share)
+    return (format_ns(point.ns), interval_text(report) or NOTHING, *rates, share)
 
 
 def judgement(point: TrialResult) -> Content:
